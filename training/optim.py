@@ -19,7 +19,7 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     """The semi-orthogonal matrices nearest to `[n, rows, cols]`, singular values within about 0.7 to 1.2."""
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if tall else matrices
+    x: Tensor = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(steps):
         gram = x @ x.mT
@@ -43,20 +43,20 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closure: one gradient a step
         for group in self.param_groups:
-            by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
+            by_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    by_shape[parameter.shape].append(parameter)
-            for (n_in, n_out), parameters in by_shape.items():
+                    by_shape[parameter.shape].append((parameter, parameter.grad))
+            for (n_in, n_out), pairs in by_shape.items():
                 updates = []
-                for parameter in parameters:
+                for parameter, grad in pairs:
                     state = self.state[parameter]
                     if not state:
                         state["momentum"] = torch.zeros_like(parameter)
-                    state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-                    updates.append(parameter.grad.lerp(state["momentum"], group["momentum"]))
+                    state["momentum"].lerp_(grad, 1 - group["momentum"])
+                    updates.append(grad.lerp(state["momentum"], group["momentum"]))
                 # A fused query-key-value matrix is three square ones side by side.
                 parts = n_out // n_in if n_out == 3 * n_in else 1
                 stacked = torch.stack(updates)
@@ -66,6 +66,6 @@ class Muon(torch.optim.Optimizer):
                 if parts > 1:
                     steps = torch.cat(steps.chunk(parts), dim=-1)
                 scale = max(1.0, n_out / parts / n_in) ** 0.5
-                for parameter, update in zip(parameters, steps, strict=True):
+                for (parameter, _), update in zip(pairs, steps, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
                     parameter.add_(update, alpha=-group["lr"] * scale)

@@ -1,6 +1,8 @@
 """Step 1 of 3 for `tales`: train the tokenizer and turn the corpus into ids (about three minutes on two cores).
 
     python -m training.prepare --corpus DIR --work DIR
+
+Step 2 is tales.py, step 3 is release.py.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ VOCAB_SIZE = 6144
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True, help="folder with books-*.jsonl.xz")
     parser.add_argument("--work", type=Path, required=True, help="folder for tokenizer.json and the id streams")
     args = parser.parse_args()
@@ -40,7 +42,7 @@ def main() -> None:
         ids = encode_stream(tokenizer, documents)
         np.save(args.work / f"{name}.npy", ids)
         size = sum(len(d.text.encode()) for d in documents)
-        print(f"{name}: {len(documents)} documents, {size:,} bytes, {len(ids):,} tokens, {size / len(ids):.2f} bytes a token")
+        print(f"{name}: {len(documents)} documents, {size:,} bytes, {len(ids):,} tokens of {size / len(ids):.2f} bytes")
         sources[name] = [{"name": d.name, "sha256": d.sha256, "bytes": len(d.text.encode())} for d in documents]
     (args.work / "sources.json").write_text(json.dumps(sources, indent=1, ensure_ascii=False))
 

@@ -73,12 +73,13 @@ def rate(step: int, steps: int, cooldown: int) -> float:
 
 
 def average_gradients(parameters: list[Tensor], world: int, weight: float) -> None:
-    flat = torch.cat([p.grad.flatten() for p in parameters])
+    grads = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([grad.flatten() for grad in grads])
     if world > 1:
         dist.all_reduce(flat)
     flat.div_(weight)
-    for parameter, grad in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-        parameter.grad.copy_(grad.view_as(parameter))
+    for grad, mean in zip(grads, torch.split(flat, [grad.numel() for grad in grads]), strict=True):
+        grad.copy_(mean.view_as(grad))
 
 
 def main() -> None:
@@ -109,7 +110,10 @@ def main() -> None:
         seed=args.seed,
     )
     held_out = {name: np.load(work / f"{name}_heldout.npy") for name in ("prose", "code")}
-    model = build(tokenizer.get_vocab_size(), tokenizer.token_to_id(END_OF_TEXT)).to(args.device)
+    end_of_text = tokenizer.token_to_id(END_OF_TEXT)
+    if end_of_text is None:
+        raise SystemExit(f"{work / 'tokenizer.json'} has no {END_OF_TEXT}; let prepare.py write it.")
+    model = build(tokenizer.get_vocab_size(), end_of_text).to(args.device)
     parameters = list(model.parameters())
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and ".h." in name]
     chosen = {id(p) for p in matrices}
@@ -142,7 +146,7 @@ def main() -> None:
         for at in range(0, len(mine), args.micro):
             rows = mine[at : at + args.micro]
             loss = summed_loss(model, ids[rows], mask[rows])
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
         average_gradients(parameters, world, weight)
         for optimiser in optimisers:
@@ -150,7 +154,12 @@ def main() -> None:
         seen += args.rows * CONTEXT
 
         if rank == 0 and (step % 20 == 0 or step == args.steps - 1):
-            record = {"step": step, "loss": total * world / weight, "lr": factor, "tokens_per_s": seen / (time.time() - began)}
+            record = {
+                "step": step,
+                "loss": total * world / weight,
+                "lr": factor,
+                "tokens_per_s": seen / (time.time() - began),
+            }
             if step % 250 == 0 or step == args.steps - 1:
                 record |= {f"{name}_nats": mean_nats(model, ids_, 24, args.device) for name, ids_ in held_out.items()}
             print(json.dumps(record), flush=True)

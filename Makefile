@@ -1,0 +1,81 @@
+# For newcomers: `make demo` and `make test`. Both make .venv if it is missing and install into it
+# what constraints.txt pins; they need Python 3.11 or newer, make, and nothing else.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PASSAGE := src/logitscope/embedded/passage.txt
+MODEL := embedded:tales
+CORPUS := $(or $(LOGITSCOPE_SHARED),../shared)/corpus
+# One thread for each test process: the models are tiny, and processes are what is run side by side.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8
+
+.PHONY: help demo test serve format lint bench docs embedded-sort embedded-report clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+# The interpreter is asked, not only looked for: a version manager's stand-in may be on the path and still not run.
+$(BIN)/python:
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    echo "$$python -m venv $(VENV)"; exec "$$python" -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo "Logitscope needs Python 3.11 or newer with its venv module; none of python3, python3.14, python3.13," >&2; \
+	echo "python3.12, python3.11 is one. Install it, or name yours: make PYTHON=/path/to/python demo" >&2; exit 1
+
+# A finished install leaves a stamp; it is repeated when what it depends on has changed.
+$(VENV)/installed-demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data]'
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/installed-demo
+
+demo: $(VENV)/installed-demo ## the embedded model reads a short passage, in the terminal and into files
+	@mkdir -p demo
+	$(BIN)/logitscope trace --model $(MODEL) --file $(PASSAGE) --subblocks -o demo/passage.trace.safetensors
+	$(BIN)/logitscope likelihood --trace demo/passage.trace.safetensors --top 3
+	$(BIN)/logitscope lens --trace demo/passage.trace.safetensors --value top_prob
+	$(BIN)/logitscope likelihood --trace demo/passage.trace.safetensors --json > demo/passage.json
+	@echo
+	@echo "Written: demo/passage.trace.safetensors (every number, opens without torch) and demo/passage.json."
+	@echo "Next, try:"
+	@echo "  $(BIN)/logitscope lens --trace demo/passage.trace.safetensors --value final_rank"
+	@echo "  $(BIN)/logitscope likelihood 'Any text of your own.'"
+	@echo "  $(BIN)/logitscope likelihood --file training/optim.py --by line"
+	@echo "  $(BIN)/logitscope lens --model openai-community/gpt2 'The Eiffel Tower is in the city of'"
+
+test: $(VENV)/installed-dev lint ## everything CI runs: lint, types, import direction, tests, pages of docs/
+	$(PYTEST)
+
+lint: $(VENV)/installed-dev ## style, types (mypy strict), import direction
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed-dev ## rewrite the sources in the house style
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+docs: $(VENV)/installed-dev ## run every example of README.md and docs/
+	$(PYTEST) tests/docs
+
+embedded-sort: $(VENV)/installed-dev ## train embedded:sort again (about two minutes on one core)
+	OMP_NUM_THREADS=1 $(BIN)/python -m training.sort
+
+embedded-report: $(VENV)/installed-dev ## measure the embedded models; held-out books are looked for in $(CORPUS)
+	$(BIN)/python -m training.report --corpus $(CORPUS)
+
+bench: ## (not there yet) compare with peers
+	@echo "There are no benchmarks yet; benchmarks/ comes with the fast readout." >&2; exit 1
+
+serve: ## (not there yet) the web app
+	@echo "The web app is not there yet. What works today: make demo, and the logitscope command." >&2; exit 1
+
+clean: ## remove what tools left behind; .venv stays
+	rm -rf build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
