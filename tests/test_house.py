@@ -8,11 +8,15 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 
 import logitscope
+from tests.shape_checks import with_checks
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "logitscope"
@@ -60,6 +64,25 @@ def test_every_module_says_what_it_is_for_and_what_is_public(name: str) -> None:
     assert hasattr(module, "__all__"), f"{name} has no __all__"
     missing = [public for public in module.__all__ if not hasattr(module, public)]
     assert not missing
+
+
+def test_a_wrong_shape_is_refused_while_tests_run() -> None:
+    source = """
+from __future__ import annotations
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy import ndarray
+def outer(a: Float[ndarray, "stage"], b: Float[ndarray, "position"]) -> Float[ndarray, "stage position"]:
+    return a[:, None] * b if len(a) < 5 else a
+"""
+    names: dict[str, Callable[..., np.ndarray]] = {"__name__": "a_module_of_its_own"}
+    exec(with_checks(source, "<source>"), names)
+    assert names["outer"](np.ones(2), np.ones(3)).shape == (2, 3)
+    with pytest.raises(TypeCheckError, match="parameters"):
+        names["outer"](np.ones((2, 2)), np.ones(3))
+    with pytest.raises(TypeCheckError, match="return value"):
+        names["outer"](np.ones(5), np.ones(5))
 
 
 def test_no_source_file_is_longer_than_600_lines() -> None:
