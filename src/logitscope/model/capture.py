@@ -1,0 +1,182 @@
+"""The residual stream at chosen stages and positions, from one forward pass of the model's body.
+
+Hooks are put on the blocks, the body runs without the head (so no logits are made), hooks are taken off again,
+also after an exception. Knows no texts, no windows and no statistics.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from logitscope.errors import ModelError
+from logitscope.model.anatomy import Anatomy, Block
+from logitscope.model.dataflow import first_tensor, hooked, stream_of, with_first_tensor, with_stream
+
+__all__ = ["Captured", "capture", "resume"]
+
+# Hooks hang on the modules, so two captures of one model must not overlap; two models do not wait for each other.
+_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
+_LOCKS_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What one forward pass left behind.
+
+    Attributes:
+        vectors: by stage, `[position, d_model]` in the model's own type and on the block's own device.
+        calls: how each block was called beside the residual stream, so that blocks can be run again on other vectors;
+            kept on request only.
+    """
+
+    vectors: Mapping[str, Tensor]
+    calls: Mapping[int, tuple[tuple[Any, ...], dict[str, Any]]]
+
+
+@torch.no_grad()
+def capture(
+    anatomy: Anatomy, ids: Tensor, stages: Sequence[str], rows: slice = slice(None), *, keep_calls: bool = False
+) -> Captured:
+    """Runs the body once and keeps the residual stream.
+
+    Args:
+        anatomy: of the model.
+        ids: `[position]` integers, one window of the text.
+        stages: names, such as `embed`, `3.attn`, `3.mlp`.
+        rows: the positions to keep.
+        keep_calls: keep what `resume` needs.
+    """
+    vectors: dict[str, Tensor] = {}
+    calls: dict[int, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+    wanted = set(stages)
+    for stage in stages:
+        anatomy.require_stage(stage)
+
+    def keep(stage: str, stream: Tensor | None) -> None:
+        if stream is None:
+            raise ModelError(f"{anatomy.model_class} showed no residual stream at {stage}.")
+        # Cloned, for later modules may add to the stream in place.
+        vectors[stage] = stream.detach().reshape(-1, stream.shape[-1])[rows].clone()
+
+    def on_read(stage: str) -> Callable[..., None]:
+        return lambda module, args, kwargs: keep(stage, stream_of(args, kwargs))
+
+    def on_return(stage: str) -> Callable[..., None]:
+        return lambda module, args, kwargs, output: keep(stage, first_tensor(output))
+
+    def on_call(index: int) -> Callable[..., None]:
+        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            calls[index] = (args, dict(kwargs))
+
+        return hook
+
+    hooks: list[Callable[[], torch.utils.hooks.RemovableHandle]] = []
+
+    def before(module: nn.Module, hook: Callable[..., None]) -> None:
+        hooks.append(lambda: module.register_forward_pre_hook(hook, with_kwargs=True))
+
+    def after(module: nn.Module, hook: Callable[..., None]) -> None:
+        hooks.append(lambda: module.register_forward_hook(hook, with_kwargs=True))
+
+    if "embed" in wanted:
+        before(anatomy.blocks[0].module, on_read("embed"))
+    for block in anatomy.blocks:
+        if f"{block.index}.mlp" in wanted:
+            after(block.module, on_return(f"{block.index}.mlp"))
+        if f"{block.index}.attn" in wanted and block.middle is not None:
+            module, side = block.middle
+            (before if side == "read" else after)(
+                module, (on_read if side == "read" else on_return)(f"{block.index}.attn")
+            )
+        if keep_calls:
+            before(block.module, on_call(block.index))
+
+    device = next(anatomy.body.parameters()).device
+    with _lock(anatomy.body), hooked(*hooks):
+        anatomy.body(input_ids=ids.to(device)[None], use_cache=False)
+    missing = wanted - vectors.keys()
+    if missing:
+        raise ModelError(f"{anatomy.model_class} did not run {', '.join(sorted(missing))}.")
+    return Captured({stage: vectors[stage] for stage in stages}, calls)
+
+
+@torch.no_grad()
+def resume(anatomy: Anatomy, captured: Captured, vectors: Tensor, stage: str, until: int | None = None) -> Tensor:
+    """Runs the model's remaining blocks on vectors put in at a stage.
+
+    Args:
+        anatomy: of the model.
+        captured: of the same ids, with `keep_calls`; its blocks' other arguments (masks, positions) are used again.
+        vectors: `[position, d_model]`, all positions of the window, as at `stage`.
+        stage: where they are put in; `i.attn` runs the MLP of block i first.
+        until: number of the block before which to stop; all by default.
+
+    Returns:
+        `[position, d_model]` after the last block that ran.
+    """
+    anatomy.require_stage(stage)
+    stream = vectors[None]
+    first = 0
+    if stage != "embed":
+        index, _, part = stage.partition(".")
+        first = int(index) + (part == "mlp")
+        if part == "attn":
+            first += 1
+            if until is None or first <= until:
+                stream = _finish_block(anatomy, anatomy.blocks[int(index)], captured, stream)
+    with _lock(anatomy.body):
+        for block in anatomy.blocks[first:until]:
+            stream = _run_block(anatomy, block, captured, stream)
+    return stream[0]
+
+
+def _run_block(anatomy: Anatomy, block: Block, captured: Captured, stream: Tensor) -> Tensor:
+    args, kwargs = captured.calls[block.index]
+    reference = stream_of(args, kwargs)
+    if reference is not None:
+        stream = stream.to(device=reference.device, dtype=reference.dtype)
+    # Blocks may work in place on what they are given.
+    args, kwargs = with_stream(args, kwargs, stream.clone())
+    result = first_tensor(block.module(*args, **kwargs))
+    if result is None:
+        raise ModelError(f"block {block.index} of {anatomy.model_class} returned no residual stream.")
+    return result
+
+
+def _finish_block(anatomy: Anatomy, block: Block, captured: Captured, stream: Tensor) -> Tensor:
+    """The MLP half of a block: the block runs on the middle vectors with its attention silenced."""
+    if block.middle is None or block.attention is None:
+        raise ModelError(f"block {block.index} of {anatomy.model_class} cannot be entered between attention and MLP.")
+    module, side = block.middle
+    if side == "returned":
+
+        def put(_m: nn.Module, _a: Any, _k: Any, output: Any) -> Any:
+            return with_first_tensor(output, stream.reshape_as(_tensor(output)))
+    else:
+        module = block.attention.module
+        silent = torch.zeros_like(stream) if not block.attention.includes_residual else stream
+
+        def put(_m: nn.Module, _a: Any, _k: Any, output: Any) -> Any:
+            return with_first_tensor(output, silent.reshape_as(_tensor(output)).clone())
+
+    with _lock(anatomy.body), hooked(lambda: module.register_forward_hook(put, with_kwargs=True)):
+        return _run_block(anatomy, block, captured, stream)
+
+
+def _tensor(output: Any) -> Tensor:
+    tensor = first_tensor(output)
+    if tensor is None:
+        raise ModelError("a sublayer returned no tensor.")
+    return tensor
+
+
+def _lock(body: nn.Module) -> threading.RLock:
+    with _LOCKS_LOCK:
+        return _LOCKS.setdefault(body, threading.RLock())

@@ -1,0 +1,100 @@
+"""From a vector of the residual stream to logits: final norm, head, multiplier, softcap, each once.
+
+Knows the Anatomy; knows nothing of texts, stages or statistics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from logitscope.errors import InputError, ModelError
+from logitscope.model.anatomy import Anatomy
+
+__all__ = ["Decoder", "Norm"]
+
+Norm = Literal["final", "plain", "none"]
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Decodes vectors of any stage with the model's own final norm and head.
+
+    Attributes:
+        anatomy: of the model.
+        n_tokens: rows of the head that the tokenizer knows; the rest is padding.
+        norm: `final` (the model's own), `plain` (normalised, without learned scale and shift, as the logit-lens post
+            of nostalgebraist, 2020, plotted it) or `none` (straight onto the output matrix).
+    """
+
+    anatomy: Anatomy
+    n_tokens: int
+    norm: Norm = "final"
+
+    def __post_init__(self) -> None:
+        if self.norm not in get_args(Norm):
+            raise InputError(f'norm="{self.norm}" was given; it is "final", "plain" or "none".')
+        if self.norm == "plain" and self.anatomy.norm_index is None:
+            raise InputError(f'{self.anatomy.model_class} has no final norm, so norm="plain" does not exist. Use "final".')
+
+    @torch.no_grad()
+    def normalise(self, vectors: Tensor) -> Tensor:
+        """What the head reads for vectors `[..., d_model]` of the residual stream, in fp32.
+
+        The model's own norm works in the weights' type, as in its own forward pass; its statistics are those of the
+        vectors given.
+        """
+        x = vectors.to(device=self.device)
+        for index, module in enumerate(self.anatomy.tail):
+            if index != self.anatomy.norm_index or self.norm == "final":
+                x = module(x)
+            elif self.norm == "plain":
+                x = plain_norm(module, x)
+        return x.float()
+
+    @torch.no_grad()
+    def logits(self, vectors: Tensor) -> Tensor:
+        """All logits `[..., vocab]` of a few vectors `[..., d_model]`, in fp32. The readout works by tiles instead."""
+        x = self.normalise(vectors)
+        weight, bias = self.anatomy.head.weight, getattr(self.anatomy.head, "bias", None)
+        z = F.linear(x, weight.float(), None if bias is None else bias.float()) * self.anatomy.multiplier
+        return z if self.anatomy.softcap is None else self.anatomy.softcap * torch.tanh(z / self.anatomy.softcap)
+
+    @property
+    def device(self) -> torch.device:
+        return self.anatomy.head.weight.device
+
+
+def plain_norm(module: nn.Module, x: Tensor) -> Tensor:
+    """The same normalisation of `[..., d_model]` without its learned scale and shift, in `x`'s type.
+
+    Raises:
+        ModelError: the module is neither a layer norm nor an RMS norm, as found by comparing with both.
+    """
+    eps = next((v for k in ("eps", "variance_epsilon", "layer_norm_epsilon") if (v := getattr(module, k, None))), 1e-5)
+    weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+    probe = x.reshape(-1, x.shape[-1])[:4]
+    wanted = module(probe).float()
+    limit = (1e-4 if x.dtype == torch.float32 else 3e-2) * wanted.abs().max().clamp(min=1)
+    for normalise in (_layer_norm, _rms_norm):
+        for offset in (0.0, 1.0):  # Gemma and Nemotron store their scale less one.
+            scaled = normalise(probe.float(), eps)
+            scaled = scaled if weight is None else scaled * (weight.float() + offset)
+            scaled = scaled if bias is None else scaled + bias.float()
+            if (scaled - wanted).abs().max() <= limit:
+                return normalise(x.float(), eps).to(x.dtype)
+    raise ModelError(
+        f'{type(module).__name__} is neither a layer norm nor an RMS norm, so norm="plain" is unknown. Use "final".'
+    )
+
+
+def _layer_norm(x: Tensor, eps: float) -> Tensor:
+    return F.layer_norm(x, x.shape[-1:], eps=eps)
+
+
+def _rms_norm(x: Tensor, eps: float) -> Tensor:
+    return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps)
