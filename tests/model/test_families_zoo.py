@@ -8,6 +8,7 @@ from typing import Any
 
 import families
 import pytest
+import strangers
 import torch
 from families import CORE, FAMILIES, TOKENIZER_SIZE, Family, logits_of, random_ids, shared_model, silenced, spread
 from torch import Tensor, nn
@@ -173,6 +174,17 @@ def test_the_context_is_as_long_as_stated(family: Family) -> None:
     logits_of(model, random_ids(64))
     stated = getattr(model.config, "max_position_embeddings", None) or getattr(model.config, "max_seq_len", None)
     assert stated == family.context
+
+
+@pytest.mark.parametrize("name", strangers.__all__)
+@torch.no_grad()
+def test_strangers_are_sane_and_only_the_encoder_looks_ahead(name: str) -> None:
+    model, ids = getattr(strangers, name)(), random_ids(24)
+    logits = model(input_ids=ids).logits
+    assert bool(torch.isfinite(logits).all())
+    assert spread(logits) >= 3
+    change = float((model(input_ids=ids[:, :12]).logits - logits[:, :12]).abs().max())
+    assert change > 0.1 if name == "without_causality" else change < 5e-5
 
 
 def test_tiny_tokenizer_gives_every_byte_back_and_fits_the_models() -> None:
