@@ -21,7 +21,8 @@ from logitscope.model.dataflow import Call, record, same
 
 __all__ = ["discover", "probe_ids"]
 
-_MIXES_POSITIONS = re.compile(r"att|mixer|mamba|ssm|conv|recurr|temporal", re.IGNORECASE)
+# Tried in turn on the sublayers' own names; only values decide whether the choice was right.
+_MIXES_POSITIONS = [re.compile(p, re.IGNORECASE) for p in (r"att", r"mixer|mamba|ssm|conv|recurr|temporal")]
 
 
 def probe_ids(n_tokens: int, length: int = 6) -> Tensor:
@@ -184,17 +185,15 @@ def _find_block(index: int, block: nn.Module, calls: Sequence[Call], path: str) 
     inside = [c for c in calls if c.name.startswith(prefix)]
     width = whole.read.shape[-1] if whole.read is not None else 0
     direct = [c for c in inside if "." not in c.name[len(prefix) :]]
-    attention = [c for c in direct if _mixes(c, prefix) and not is_norm(c.module) and _has_matrix(c.module)]
-    mlp = [c for c in direct if not is_norm(c.module) and c not in attention and _has_matrix(c.module)]
+    sublayers = [c for c in direct if not is_norm(c.module) and _has_matrix(c.module)]
+    named = ([c for c in sublayers if pattern.search(c.name[len(prefix) :])] for pattern in _MIXES_POSITIONS)
+    attention = next((found for found in named if found), [])
+    mlp = [c for c in sublayers if c not in attention]
     opaque = Block(index, block, "opaque")
     if len(attention) != 1 or not mlp or attention[0].returned is None or attention[0].returned.shape[-1] != width:
         return opaque
     norms = [c for c in inside if is_norm(c.module)]
     return _Equations(index, whole, attention[0], mlp, norms, prefix).solve() or opaque
-
-
-def _mixes(call: Call, prefix: str) -> bool:
-    return bool(_MIXES_POSITIONS.search(call.name[len(prefix) :]) or _MIXES_POSITIONS.search(type(call.module).__name__))
 
 
 def _has_matrix(module: nn.Module) -> bool:
@@ -214,13 +213,13 @@ class _Equations:
         self.x, self.y = whole.read, whole.returned
 
     def solve(self) -> Block | None:
-        attention, mlp = self._output(self.attention), self._output(self.mlp[-1])
-        mlp_name = " + ".join(c.name[len(self.prefix) :] for c in self.mlp)
         before = next((n for n in self.norms if same(n.returned, self.mlp[0].read)), None)
+        attention, mlp = self._output(self.attention, before), self._output(self.mlp[-1], before)
+        mlp_name = " + ".join(c.name[len(self.prefix) :] for c in self.mlp)
         middle = before.read if before is not None else self.mlp[0].read
         if middle is None:
             return None
-        if same(middle, self.x) or self._parallel(attention, mlp) is not None:
+        if same(middle, self.x):
             both = self._parallel(attention, mlp)
             if both is None:
                 return None
@@ -265,9 +264,12 @@ class _Equations:
             (between.module, "returned"),
         )
 
-    def _output(self, call: Call) -> Call:
-        """The sublayer itself, or the norm that reads its output before it is added (sandwich and post-norm)."""
-        return next((n for n in self.norms if same(n.read, call.returned)), call)
+    def _output(self, call: Call, before: Call | None) -> Call:
+        """The sublayer itself, or the norm that reads its output before it is added (sandwich and post-norm).
+
+        The norm before the MLP is none of these: it reads what BLOOM's attention returns, residual included.
+        """
+        return next((n for n in self.norms if n is not before and same(n.read, call.returned)), call)
 
     def _sublayer(self, call: Call, output: Call, how: tuple[float, bool], name: str | None = None) -> Sublayer:
         return Sublayer(name or call.name[len(self.prefix) :], output.module, *how)
