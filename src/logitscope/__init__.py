@@ -1,1 +1,56 @@
-"""Logitscope."""
+"""Logitscope: what a language model is about to say, at every token and after every block.
+
+>>> import logitscope as ls
+>>> scope = ls.load("embedded:sort")
+>>> trace = scope.trace("CBABBC", top_k=3)
+>>> trace["entropy"].shape
+(4, 6)
+
+Importing this loads no torch; the first `load` does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from logitscope.errors import InputError, LogitscopeError, ModelError, ResourceError, TraceError
+    from logitscope.scope import Scope, load
+    from logitscope.trace import Trace, open_trace
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "InputError",
+    "LogitscopeError",
+    "ModelError",
+    "ResourceError",
+    "Scope",
+    "Trace",
+    "TraceError",
+    "load",
+    "open_trace",
+]
+
+_HOMES = {
+    "InputError": "logitscope.errors",
+    "LogitscopeError": "logitscope.errors",
+    "ModelError": "logitscope.errors",
+    "ResourceError": "logitscope.errors",
+    "TraceError": "logitscope.errors",
+    "Scope": "logitscope.scope",
+    "load": "logitscope.scope",
+    "Trace": "logitscope.trace",
+    "open_trace": "logitscope.trace",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
