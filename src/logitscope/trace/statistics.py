@@ -68,7 +68,9 @@ STATISTICS: Mapping[str, Statistic] = {
         Statistic("kl_from_input", "nats", "float32", help="KL(input ‖ stage), input = the distribution at embed"),
         Statistic("kl_to_input", "nats", "float32", help="KL(stage ‖ input)"),
         Statistic("histogram", "count", "int32", ("stage", "position", "bin"), "tokens per bin of standardised logit"),
-        Statistic("histogram_samples", "id", "int32", ("stage", "position", "bin", "sample"), "some tokens of each bin"),
+        Statistic(
+            "histogram_samples", "id", "int32", ("stage", "position", "bin", "sample"), "some tokens of each bin"
+        ),
     ]
 }
 

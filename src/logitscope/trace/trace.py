@@ -5,15 +5,25 @@ Knows numpy only: no model, no torch, no drawing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+import operator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from logitscope.errors import InputError
-from logitscope.trace.statistics import DERIVED, STATISTICS
+from logitscope.trace.statistics import BINS, DERIVED, SAMPLES_PER_BIN, STATISTICS, Statistic
 from logitscope.trace.tokens import Tokens, Vocabulary
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas
+    import xarray
+
+    from logitscope.trace.totals import Summary
 
 __all__ = ["Provenance", "Trace"]
 
@@ -51,8 +61,13 @@ class Provenance:
     created: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Every field by its name, ready for JSON but for a `self_check` that is not finite."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return values | {"versions": dict(self.versions)}
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace:
     """Every readout of one run.
 
@@ -61,12 +76,13 @@ class Trace:
     Attributes:
         tokens: what was read.
         stages: names of the points of the residual stream that were read out, in the model's order.
-        positions: int32, the positions of the text that the arrays hold; all of them unless this is a piece.
+        positions: int32, ascending, the positions of the text that the arrays hold; all of them unless this is a piece.
         arrays: statistics by name, as `trace.statistics.STATISTICS` describes them; read-only.
         vocabulary: names of every token id that occurs in the arrays.
         provenance: where the numbers come from.
         watched: ids of the `watch` axis.
-        context_lengths: int32 per position of the piece: how many tokens the model saw, this one included.
+        context_lengths: int32 per position of the piece: how many tokens the model saw, this one included; empty where
+            that was not recorded.
         seams: positions at which a further window begins to be read out; empty for texts within one window.
     """
 
@@ -81,18 +97,58 @@ class Trace:
     seams: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        positions = _frozen(self.positions, "int32")
+        context_lengths = _frozen(self.context_lengths, "int32")
+        if positions.ndim != 1 or (np.diff(positions) <= 0).any():
+            raise InputError(f"positions must ascend in one row; given were {_some(positions)}.")
+        if len(positions) and not 0 <= positions[0] <= positions[-1] < len(self.tokens):
+            raise InputError(f"positions {_some(positions)} do not fit a text of {len(self.tokens)} tokens.")
+        if context_lengths.shape not in (positions.shape, (0,)):
+            raise InputError(f"context lengths {context_lengths.shape} do not fit {len(positions)} positions.")
+        if len(set(self.stages)) != len(self.stages):
+            raise InputError(f"a stage stands twice in {', '.join(self.stages)}; each can stand once.")
+        values = {
+            "tokens": self.tokens.named(self.vocabulary),
+            "stages": tuple(self.stages),
+            "positions": positions,
+            "arrays": self._checked_arrays(len(positions)),
+            "watched": tuple(int(token_id) for token_id in self.watched),
+            "context_lengths": context_lengths,
+            "seams": tuple(int(position) for position in self.seams),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _checked_arrays(self, n_positions: int) -> Mapping[str, np.ndarray]:
+        """Read-only views by name, of the shapes that the contract gives them."""
+        sizes = {"stage": len(self.stages), "position": n_positions, "watch": len(self.watched)}
+        sizes |= {"bin": BINS, "sample": SAMPLES_PER_BIN}
         frozen = {}
         for name, array in self.arrays.items():
             statistic = STATISTICS.get(name)
             if statistic is None:
                 raise InputError(f"a trace cannot hold {name!r}; it holds {', '.join(STATISTICS)}.")
-            expected = (len(self.stages), len(self.positions))
-            if array.shape[:2] != expected or array.ndim != len(statistic.axes):
-                raise InputError(f"{name!r} has shape {array.shape}; expected {expected} and {statistic.axes[2:]}.")
-            view = np.asarray(array, dtype=statistic.dtype).view()
-            view.flags.writeable = False
-            frozen[name] = view
-        object.__setattr__(self, "arrays", MappingProxyType(frozen))
+            shape = np.shape(array)
+            if "k" in statistic.axes and len(shape) == len(statistic.axes):
+                sizes.setdefault("k", shape[-1])
+            if shape != tuple(sizes.get(axis) for axis in statistic.axes):
+                raise InputError(f"{name!r} has shape {shape}; expected {_described(statistic, sizes)}.")
+            frozen[name] = _frozen(array, statistic.dtype)
+        return MappingProxyType({name: frozen[name] for name in STATISTICS if name in frozen})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The read-only mapping of arrays cannot be pickled, and traces travel between processes.
+        values = [getattr(self, f.name) for f in fields(self)]
+        return type(self), tuple(dict(value) if isinstance(value, MappingProxyType) else value for value in values)
+
+    def __repr__(self) -> str:
+        return (
+            f"Trace({len(self.positions)} of {len(self.tokens)} positions, {len(self.stages)} stages"
+            f"{f' ({self.stages[0]} … {self.stages[-1]})' if self.stages else ''}, "
+            f"model {self.provenance.model}, lens {self.provenance.lens})\n"
+            f"  {self.tokens!r}\n"
+            f"  {', '.join(self)}"
+        )
 
     def __getitem__(self, name: str) -> np.ndarray:
         """The array of a stored or derived statistic, by its name in the numeric contract."""
@@ -125,3 +181,93 @@ class Trace:
 
     def replace(self, **changes: object) -> Trace:
         return replace(self, **changes)  # type: ignore[arg-type]
+
+    def select(self, stages: Iterable[str] | None = None, positions: Iterable[int] | None = None) -> Trace:
+        """The piece of this trace that holds only these stages and these positions of the text.
+
+        Args:
+            stages: names; they come out in the order of this trace.
+            positions: of the text, from 0; negative ones count from its end.
+
+        Raises:
+            InputError: a stage or position that this trace does not hold.
+        """
+        rows = sorted({self.stage(name) for name in (self.stages if stages is None else stages)})
+        asked = self.positions.tolist() if positions is None else [operator.index(p) for p in positions]
+        wanted = sorted({p + len(self.tokens) if p < 0 else p for p in asked})
+        held = {int(p): column for column, p in enumerate(self.positions)}
+        absent = [p for p in wanted if p not in held]
+        if absent:
+            raise InputError(f"position {absent[0]} was asked for, but this trace holds {_some(self.positions)}.")
+        columns = np.array([held[p] for p in wanted], dtype=np.intp)
+        cells = np.ix_(np.array(rows, dtype=np.intp), columns)
+        return replace(
+            self,
+            stages=tuple(self.stages[row] for row in rows),
+            positions=self.positions[columns],
+            arrays={name: array[cells] for name, array in self.arrays.items()},
+            context_lengths=self.context_lengths[columns] if len(self.context_lengths) else self.context_lengths,
+            seams=tuple(p for p in self.seams if p in set(wanted)),
+        )
+
+    def identical(self, other: Trace) -> bool:
+        """Whether every field and every number is the same; NaN equals NaN."""
+        plain = ("stages", "watched", "seams", "provenance")
+        return (
+            all(getattr(self, name) == getattr(other, name) for name in plain)
+            and self.tokens.identical(other.tokens)
+            and dict(self.vocabulary.pieces) == dict(other.vocabulary.pieces)
+            and self.vocabulary.special == other.vocabulary.special
+            and np.array_equal(self.positions, other.positions)
+            and np.array_equal(self.context_lengths, other.context_lengths)
+            and self.arrays.keys() == other.arrays.keys()
+            and all(np.array_equal(a, other.arrays[name], equal_nan=True) for name, a in self.arrays.items())
+        )
+
+    # The faces of a trace live in files of their own, which know this one; hence the imports where they are used.
+
+    def summary(self, stage: str | int = -1) -> Summary:
+        """Total bits, bits per token, byte and word, perplexity, and a table by kind of token."""
+        from logitscope.trace.summary import summarise
+
+        return summarise(self, stage)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes one safetensors file; suggested suffix `.trace.safetensors`. `open_trace` reads it back."""
+        from logitscope.trace.file import save
+
+        save(self, path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain lists and strings, ready for JSON; see `trace.export`."""
+        from logitscope.trace.export import to_dict
+
+        return to_dict(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A long table, one row per stage and position; see `trace.export`."""
+        from logitscope.trace.export import to_pandas
+
+        return to_pandas(self)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Every statistic with named axes and units; see `trace.export`."""
+        from logitscope.trace.export import to_xarray
+
+        return to_xarray(self)
+
+
+def _frozen(array: object, dtype: str) -> np.ndarray:
+    view = np.asarray(array, dtype=dtype).view()
+    view.flags.writeable = False
+    return view
+
+
+def _some(positions: np.ndarray) -> str:
+    """A few numbers of a long row."""
+    numbers = [str(p) for p in positions.ravel().tolist()]
+    return ", ".join(numbers if len(numbers) <= 8 else [*numbers[:3], "…", *numbers[-3:]]) or "none"
+
+
+def _described(statistic: Statistic, sizes: Mapping[str, int]) -> str:
+    return "(" + ", ".join(f"{sizes[axis]} {axis}" if axis in sizes else axis for axis in statistic.axes) + ")"
