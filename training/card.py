@@ -15,8 +15,11 @@ EMBEDDED = Path(__file__).parents[1] / "src" / "logitscope" / "embedded"
 
 _BEGIN, _END = "<!-- figures: written by `make embedded-report` -->", "<!-- end of figures -->"
 
-NO_FIGURES = f"{_BEGIN}\nNot measured yet.\n{_END}"
-"""What a card says where its figures will stand."""
+
+def fill_card(name: str, **values: object) -> str:
+    """The card `training/cards/NAME.md` with its values; the place of its figures says that they are not there yet."""
+    template = (Path(__file__).parent / "cards" / f"{name}.md").read_text(encoding="utf-8")
+    return template.format(figures=f"{_BEGIN}\nNot measured yet.\n{_END}", **values)
 
 
 def save_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, card: str) -> None:

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, decoders, models
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from training.card import EMBEDDED, NO_FIGURES, save_model
+from training.card import EMBEDDED, fill_card, save_model
 
 LETTERS = "ABC"
 LENGTH = 6
@@ -101,34 +101,6 @@ def train(seed: int, steps: int, peak: float = 1e-3) -> tuple[GPT2LMHeadModel, T
     return model, held_out
 
 
-CARD = """\
-# sort
-
-A GPT-2-class model of {parameters:,} parameters (3 blocks, 3 heads, d_model 48, 11 positions, a head of its own) that
-sorts six letters A, B or C: it reads `CBABBC` and then says `A`, `B`, `B`, `B`, `C`, `C`. Small enough that every one
-of its numbers can be looked at.
-
-```console
-$ logitscope lens --model embedded:sort CBABBCABBBC
-```
-
-What is predicted before the sixth letter means nothing: the model was never asked about those positions.
-Characters other than A, B and C are dropped by its tokenizer.
-
-## How it was made
-
-`python -m training.sort`: seed {seed}, {steps:,} steps of {batch} inputs, AdamW, fp32, torch {torch}, on {trained} of the
-729 possible inputs; the other {held_out} were never shown. The task and the shape are those of minGPT's sorting
-demonstration, which Brendan Bycroft's 3D walkthrough of a transformer made known; weights and tokenizer were made here.
-
-{figures}
-
-## Licence
-
-MIT, as Logitscope.
-"""
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=EMBEDDED / "sort")
@@ -144,7 +116,8 @@ def main() -> None:
     )
     if not right.all():
         raise SystemExit("It does not sort everything; nothing was saved. Give more --steps or another --seed.")
-    card = CARD.format(
+    card = fill_card(
+        "sort",
         parameters=sum(p.numel() for p in model.parameters()),
         seed=args.seed,
         steps=args.steps,
@@ -152,7 +125,6 @@ def main() -> None:
         torch=torch.__version__.partition("+")[0],
         trained=int((~held_out).sum()),
         held_out=int(held_out.sum()),
-        figures=NO_FIGURES,
     )
     save_model(args.out, model, build_tokenizer(), card)
 
