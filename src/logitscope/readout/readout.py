@@ -1,0 +1,163 @@
+"""Every statistic of every stage, without ever holding the logits of all of them.
+
+Positions are read in blocks and the vocabulary in tiles, so that the memory needed beside vectors and results depends
+on neither the length of the text nor the number of stages. Knows heads and vectors, not models, norms or lenses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from logitscope.errors import InputError
+from logitscope.readout.block import Block, Plan, Workspace
+from logitscope.readout.histogram import BINS, SAMPLES_PER_BIN
+from logitscope.readout.request import NAMES, Asked, Request
+from logitscope.readout.state import Targets
+from logitscope.readout.torch_reducer import TorchReducer
+from logitscope.readout.vectors import Source, Stacks, as_vectors
+
+if TYPE_CHECKING:
+    from logitscope.readout.head import Head
+    from logitscope.readout.reducer import Reducer
+
+__all__ = ["read_out"]
+
+_BLOCK_BYTES = 32 << 20
+"""How much the sums of one block of positions may take; many stages make the blocks shorter."""
+
+
+@torch.no_grad()
+def read_out(
+    head: Head,
+    stages: Sequence[str],
+    vectors: Source,
+    *,
+    final: str,
+    input_stage: str | None,
+    input_ids: Tensor | np.ndarray | Sequence[int],
+    next_ids: Tensor | np.ndarray | Sequence[int],
+    request: Request | None = None,
+    vocab_tile: int = 2048,
+    position_block: int = 1024,
+    reducer: Reducer | None = None,
+) -> dict[str, np.ndarray]:
+    """Reads the predicted distribution at every stage and position.
+
+    A row whose vector holds a NaN is NaN everywhere, with rank 0 and id −1; nothing else is touched by it. A logit of
+    −inf (a bias that forbids a token) leaves log-probabilities, entropy and ranks right; the mean is then −inf, the
+    standard deviation and sums over such tokens NaN.
+
+    Args:
+        head: turns vectors into logits; the work is done on its device.
+        stages: names of the stages to read, in the order of the result.
+        vectors: `[position, d_model]` of a stage by its name, exactly what goes into the head (already normed): a
+            mapping, a function that makes them (called again for each vocabulary tile where they do not fit into a
+            small cache), or an object that makes a block of positions at a time.
+        final: the stage that `final_*` and `kl_*_final` refer to; read whether or not it is in `stages`.
+        input_stage: the stage that `kl_*_input` refer to, or None to leave these out.
+        input_ids: the token at each position.
+        next_ids: the token that came next, −1 where nothing did.
+        request: what to read out; all statistics by default.
+        vocab_tile: columns of the tiles that the vocabulary is read in.
+        position_block: rows of these tiles.
+        reducer: what looks at the logits; plain torch by default.
+
+    Returns:
+        Arrays `[stage, position, ...]` by the names, types and units of the numeric contract.
+
+    Raises:
+        InputError: an id, a stage or an option does not fit.
+    """
+    request = request or Request()
+    asked = Asked(request, has_input=input_stage is not None)
+    targets = _targets(head, asked, input_ids, next_ids)
+    n_positions = targets.ids.shape[1]
+    _check(head, stages, request, vocab_tile, position_block)
+    references = {"final": final} if asked.refers_to("final") else {}
+    if input_stage is not None and asked.refers_to("input"):
+        references["input"] = input_stage
+    d_model = head.weight(0, 1).shape[1]
+    source = as_vectors(vectors, n_positions, d_model)
+    reducer = reducer or TorchReducer(head.device)
+    plan = Plan(head, asked, tuple(stages), references, reducer, vocab_tile, position_block)
+    workspace = Workspace(head.device)
+    arrays = _allocate(asked, len(stages), n_positions)
+    size = _block_size(len(stages), len(targets.ids), d_model, request.top_k, position_block)
+    for start in range(0, n_positions, size):
+        stop = min(start + size, n_positions)
+        stacks = Stacks(source, start, stop, head.device)
+        block = Block(plan, stacks, Targets(targets.spans, targets.ids[:, start:stop].clone()), workspace)
+        for group, found in block.read():
+            where = [plan.stages.index(stage) for stage in group]
+            for name, values in found.items():
+                arrays[name][where, start:stop] = values.cpu().numpy()
+    return arrays
+
+
+def _targets(
+    head: Head,
+    asked: Asked,
+    input_ids: Tensor | np.ndarray | Sequence[int],
+    next_ids: Tensor | np.ndarray | Sequence[int],
+) -> Targets:
+    known = {"input": torch.as_tensor(input_ids), "next": torch.as_tensor(next_ids)}
+    n_positions = len(known["input"])
+    for kind, ids in known.items():
+        if ids.shape != (n_positions,):
+            raise InputError(f"{kind}_ids has shape {tuple(ids.shape)} for {n_positions} positions; give one id each.")
+    rows: list[Tensor] = []
+    spans = {}
+    for kind in asked.targets:
+        if kind == "watch":
+            ids = torch.tensor(asked.request.watch).unsqueeze(1).expand(-1, n_positions)
+        else:
+            # The final stage's guess is not known before it was read.
+            ids = known.get(kind, torch.full((n_positions,), -1)).unsqueeze(0)
+        lowest, limit = (0, head.n_tokens) if kind == "watch" else (-1, head.n_vocab)
+        if ids.numel() and not lowest <= int(ids.min()) <= int(ids.max()) < limit:
+            wrong = int(ids.min()) if int(ids.min()) < lowest else int(ids.max())
+            raise InputError(f"{kind} id {wrong} was given, but the vocabulary has ids 0 to {limit - 1}.")
+        spans[kind] = (len(rows), len(rows) + len(ids))
+        rows += list(ids.long())
+    ids = torch.stack(rows) if rows else torch.empty(0, n_positions, dtype=torch.long)
+    return Targets(spans, ids.to(head.device))
+
+
+def _check(head: Head, stages: Sequence[str], request: Request, vocab_tile: int, position_block: int) -> None:
+    if request.top_k > head.n_tokens:
+        raise InputError(f"top_k is {request.top_k}, but the vocabulary has {head.n_tokens} tokens; ask for fewer.")
+    if len(set(stages)) != len(stages):
+        twice = next(stage for stage in stages if list(stages).count(stage) > 1)
+        raise InputError(f'stage "{twice}" was asked for twice; name each stage once.')
+    if vocab_tile < 1 or position_block < 1:
+        raise InputError(f"tiles of {position_block} × {vocab_tile} were asked for; both sizes must be at least 1.")
+
+
+def _allocate(asked: Asked, n_stages: int, n_positions: int) -> dict[str, np.ndarray]:
+    k, n_watched = asked.request.top_k, len(asked.request.watch)
+    arrays = {}
+    for name in NAMES:
+        if name not in asked.names:
+            continue
+        further: tuple[int, ...] = ()
+        if name.startswith("top_"):
+            further = (k,)
+        elif name.startswith("watch_"):
+            further = (n_watched,)
+        elif name.startswith("histogram"):
+            further = (BINS,) if name == "histogram" else (BINS, SAMPLES_PER_BIN)
+        whole = name.endswith(("_ids", "_rank")) or name.startswith("histogram")
+        arrays[name] = np.zeros((n_stages, n_positions, *further), np.int32 if whole else np.float32)
+    return arrays
+
+
+def _block_size(n_stages: int, n_targets: int, d_model: int, k: int, at_most: int) -> int:
+    """Positions per block, so that sums of all stages and the mean rows of two references fit in their memory."""
+    per_stage = 8 * 10 + 12 * n_targets + 8 * (k + 1)
+    per_position = n_stages * per_stage + 2 * 8 * d_model
+    return max(1, min(at_most, _BLOCK_BYTES // per_position))
