@@ -27,7 +27,8 @@ _MIXES_POSITIONS = [re.compile(p, re.IGNORECASE) for p in (r"att", r"mixer|mamba
 
 def probe_ids(n_tokens: int, length: int = 6) -> Tensor:
     """The fixed short input of discovery and self-check: distinct ids spread over the vocabulary, `[1, length]`."""
-    return torch.tensor([[(7 + 131 * i) % n_tokens for i in range(length)]])
+    step = max(1, n_tokens // length)
+    return torch.tensor([[(7 + step * i) % n_tokens for i in range(length)]])
 
 
 def discover(model: Any, n_tokens: int) -> Anatomy:

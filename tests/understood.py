@@ -1,0 +1,55 @@
+"""Models of the zoo as the package understands them, once per test run; for tests that change nothing in them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from families import FAMILIES, random_ids, shared_model, tiny_tokenizer
+from torch import Tensor
+
+from logitscope.model.capture import Captured, capture
+from logitscope.model.model import Model
+from logitscope.model.tokenise import Tokeniser
+
+__all__ = ["LENGTH", "captured", "close", "ids_of", "tolerance", "understand", "understood"]
+
+LENGTH = 20
+"""Longer than the sliding windows of the zoo, shorter than its contexts."""
+
+
+def understand(hf: Any, name: str = "a model") -> Model:
+    """Any model with the tiny tokenizer, taken apart and checked."""
+    return Model.of(name, hf, Tokeniser(tiny_tokenizer()))
+
+
+@cache
+def understood(name: str) -> Model:
+    """One family's model."""
+    return understand(shared_model(FAMILIES[name].name), name)
+
+
+@cache
+def captured(name: str) -> Captured:
+    """Every stage of a family's model on `ids_of()`, with what `resume` needs."""
+    anatomy = understood(name).anatomy
+    return capture(anatomy, ids_of(), anatomy.stages(subblocks=True), keep_calls=True)
+
+
+def ids_of(length: int = LENGTH, seed: int = 0) -> Tensor:
+    """Random ids `[position]` that the tiny tokenizer has."""
+    return random_ids(length, seed=seed)[0]
+
+
+def tolerance(reference: Tensor) -> float:
+    """The numeric contract's, where fp32 meets fp32."""
+    return 1e-6 * max(10.0, float(reference.abs().max()))
+
+
+def close(ours: Tensor, reference: Tensor, times: float = 1.0) -> bool:
+    """Whether two tensors agree to `times` the contract's tolerance; NaN agrees with nothing."""
+    if ours.shape != reference.shape:
+        return False
+    difference = (ours.double() - reference.double()).abs().max()
+    return bool(difference <= times * tolerance(reference)) and bool(torch.isfinite(ours).all())
