@@ -19,7 +19,8 @@ from logitscope.errors import InputError
 from logitscope.lens import Lens, parse_lens
 from logitscope.model.capture import Captured, capture
 from logitscope.model.decode import Decoder
-from logitscope.model.load import load_model, plain_errors
+from logitscope.model.explain import plain_memory_errors
+from logitscope.model.load import load_model
 from logitscope.model.model import Model
 from logitscope.model.windows import Window, plan_windows
 from logitscope.readout import MatrixHead, Request, read_out
@@ -126,7 +127,7 @@ class Scope:
         Args:
             text: what to read; or `ids`.
             ids: token ids to read instead of a text.
-            lens: `logit`, or `tail:N` / `tail:N.mlp` (the model's last blocks from N on are run on every earlier stage).
+            lens: `logit`, or `tail:N` or `tail:N.mlp`: the last blocks from N on are run on every earlier stage.
             norm: `final`, `plain` (without the learned scale and shift) or `none`.
             subblocks: also the stages after attention, where the model has them.
             embed: also what enters block 0.
@@ -145,7 +146,7 @@ class Scope:
             InputError: something asked for does not exist.
             ResourceError: memory ran out.
         """
-        with plain_errors(self.model.name):
+        with plain_memory_errors(self.model.name):
             plan = self._plan(
                 text, ids, lens, norm, subblocks, embed, stages, positions, top_k, watch, histogram, statistics, bos,
                 window, stride,
@@ -224,14 +225,18 @@ class Scope:
         if top_k is None:
             return min(DEFAULT_TOP_K, n)
         if not 1 <= top_k <= n:
-            raise InputError(f"top_k={top_k} was given; it must be from 1 to {n}, the tokens of this model's vocabulary.")
+            raise InputError(
+                f"top_k={top_k} was given; it must be from 1 to {n}, the tokens of this model's vocabulary."
+            )
         return top_k
 
     def _watched(self, token: str | int) -> int:
         if isinstance(token, str):
             return self.model.tokeniser.token_id(token)
         if not 0 <= token < self.model.n_tokens:
-            raise InputError(f"token id {token} was named, but this model's vocabulary is 0 to {self.model.n_tokens - 1}.")
+            raise InputError(
+                f"token id {token} was named, but this model's vocabulary is 0 to {self.model.n_tokens - 1}."
+            )
         return int(token)
 
     def _context(self, window: int | None) -> int:
@@ -273,11 +278,11 @@ class Scope:
     def _head(self) -> MatrixHead:
         anatomy = self.model.anatomy
         return MatrixHead(
-            anatomy.head.weight.detach(),
-            bias=None if getattr(anatomy.head, "bias", None) is None else anatomy.head.bias.detach(),
+            anatomy.weight,
+            n_tokens=self.model.n_tokens,
+            offset=anatomy.bias,
             multiplier=anatomy.multiplier,
             softcap=anatomy.softcap,
-            n_tokens=self.model.n_tokens,
         )
 
     def _assemble(self, plan: _Plan, arrays: dict[str, np.ndarray], lengths: np.ndarray) -> Trace:

@@ -88,7 +88,9 @@ def parse_lens(spec: str, anatomy: Anatomy) -> Lens:
         return LogitLens()
     match = _TAIL.fullmatch(spec)
     if match is None:
-        raise InputError(f'lens "{spec}" was asked for; there are "logit", "tail:N" and "tail:N.mlp" with a block number N.')
+        raise InputError(
+            f'lens "{spec}" was asked for; there are "logit", "tail:N" and "tail:N.mlp" with a block number N.'
+        )
     first, mlp_only = int(match[1]), match[2] is not None
     anatomy.require_stage(f"{first}.attn" if mlp_only else f"{first}.mlp")
     return TailLens(anatomy, first, mlp_only)

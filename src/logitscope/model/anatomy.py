@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from logitscope.errors import InputError
 
@@ -98,6 +99,22 @@ class Anatomy:
     tied: bool
 
     @property
+    def weight(self) -> Tensor:
+        """The output matrix `[vocab, d]`, in its own type."""
+        return _tensor(self.head.weight)
+
+    @property
+    def bias(self) -> Tensor | None:
+        """The output bias `[vocab]`, where the head has one."""
+        bias = getattr(self.head, "bias", None)
+        return None if bias is None else _tensor(bias)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the head lives."""
+        return self.weight.device
+
+    @property
     def n_blocks(self) -> int:
         return len(self.blocks)
 
@@ -132,7 +149,13 @@ class Anatomy:
                     f'Use "{index}.mlp".'
                 )
             raise InputError(
-                f'block {index} of {self.model_class} could not be split into attention and MLP, so there is no stage '
+                f"block {index} of {self.model_class} could not be split into attention and MLP, so there is no stage "
                 f'"{name}". Use "{index}.mlp".'
             )
         raise InputError(f'"{name}" is no stage. Stages are "embed", "0.attn", "0.mlp", ... "{self.last_stage}".')
+
+
+def _tensor(value: Tensor | nn.Module) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise TypeError("the head's weight or bias is no tensor")
+    return value.detach()

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Call", "first_tensor", "hooked", "record", "same", "with_first_tensor", "with_stream", "stream_of"]
+__all__ = ["Call", "first_tensor", "hooked", "record", "same", "stream_of", "with_first_tensor", "with_stream"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ def stream_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None
     return None
 
 
-def with_stream(args: tuple[Any, ...], kwargs: Mapping[str, Any], stream: Tensor) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def with_stream(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], stream: Tensor
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The same arguments with the residual stream replaced."""
     for at, value in enumerate(args):
         if isinstance(value, Tensor) and value.is_floating_point():

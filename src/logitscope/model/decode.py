@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from logitscope.errors import InputError, ModelError
 from logitscope.model.anatomy import Anatomy
 
-__all__ = ["Decoder", "Norm"]
+__all__ = ["Decoder", "Norm", "head_logits", "plain_norm"]
 
 Norm = Literal["final", "plain", "none"]
 
@@ -39,7 +39,9 @@ class Decoder:
         if self.norm not in get_args(Norm):
             raise InputError(f'norm="{self.norm}" was given; it is "final", "plain" or "none".')
         if self.norm == "plain" and self.anatomy.norm_index is None:
-            raise InputError(f'{self.anatomy.model_class} has no final norm, so norm="plain" does not exist. Use "final".')
+            raise InputError(
+                f'{self.anatomy.model_class} has no final norm, so norm="plain" does not exist. Use "final".'
+            )
 
     @torch.no_grad()
     def normalise(self, vectors: Tensor) -> Tensor:
@@ -48,7 +50,7 @@ class Decoder:
         The model's own norm works in the weights' type, as in its own forward pass; its statistics are those of the
         vectors given.
         """
-        x = vectors.to(device=self.device)
+        x = vectors.to(device=self.anatomy.device)
         for index, module in enumerate(self.anatomy.tail):
             if index != self.anatomy.norm_index or self.norm == "final":
                 x = module(x)
@@ -60,13 +62,14 @@ class Decoder:
     def logits(self, vectors: Tensor) -> Tensor:
         """All logits `[..., vocab]` of a few vectors `[..., d_model]`, in fp32. The readout works by tiles instead."""
         x = self.normalise(vectors)
-        weight, bias = self.anatomy.head.weight, getattr(self.anatomy.head, "bias", None)
-        z = F.linear(x, weight.float(), None if bias is None else bias.float()) * self.anatomy.multiplier
-        return z if self.anatomy.softcap is None else self.anatomy.softcap * torch.tanh(z / self.anatomy.softcap)
+        return head_logits(self.anatomy, x)
 
-    @property
-    def device(self) -> torch.device:
-        return self.anatomy.head.weight.device
+
+def head_logits(anatomy: Anatomy, x: Tensor) -> Tensor:
+    """Head, multiplier and softcap, in fp32, of what the head reads."""
+    bias = anatomy.bias
+    z = F.linear(x.float(), anatomy.weight.float(), None if bias is None else bias.float()) * anatomy.multiplier
+    return z if anatomy.softcap is None else anatomy.softcap * torch.tanh(z / anatomy.softcap)
 
 
 def plain_norm(module: nn.Module, x: Tensor) -> Tensor:

@@ -45,7 +45,8 @@ def discover(model: Any, n_tokens: int) -> Anatomy:
     head = model.get_output_embeddings()
     if head is None or getattr(head, "weight", None) is None or head.weight.ndim != 2:
         raise ModelError(f"{name} has no output matrix over a vocabulary; Logitscope needs a causal language model.")
-    ids = probe_ids(n_tokens).to(model.get_input_embeddings().weight.device)
+    window = _context_window(model.config)
+    ids = probe_ids(n_tokens)[:, : window or None].to(model.get_input_embeddings().weight.device)
     calls, output = record(model, lambda: model(input_ids=ids, use_cache=False))
     paths = {module: path for path, module in model.named_modules()}
     blocks_path, blocks = _find_blocks(name, model, calls)
@@ -55,7 +56,9 @@ def discover(model: Any, n_tokens: int) -> Anatomy:
     if head_call is None:
         raise ModelError(f"{name} did not call its own head; its logits are made in a way Logitscope does not know.")
     body_call = _find_body(name, calls, blocks_path, head_call)
-    tail = _find_tail(name, [c for c in calls if c.order > after and not c.name.startswith(inside)], calls, blocks[-1], body_call)
+    tail = _find_tail(
+        name, [c for c in calls if c.order > after and not c.name.startswith(inside)], calls, blocks[-1], body_call
+    )
     multiplier, softcap = _find_head_arithmetic(name, model.config, head_call, output.logits)
 
     first = _final(calls, blocks[0])
@@ -78,7 +81,7 @@ def discover(model: Any, n_tokens: int) -> Anatomy:
         softcap=softcap,
         d_model=first.read.shape[-1],
         n_vocab=head.weight.shape[0],
-        context_window=_context_window(model.config),
+        context_window=window,
         tied=embedding is not None and embedding.weight.data_ptr() == head.weight.data_ptr(),
     )
 
@@ -161,7 +164,10 @@ def _readings(config: Any) -> Iterable[tuple[float, float | None]]:
     values = {
         key: float(value)
         for key, value in config.to_dict().items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value and re.search(r"logit|lm_head", key)
+        if isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and value
+        and re.search(r"logit|lm_head", key)
     }
     caps = [v for k, v in values.items() if "cap" in k and "att" not in k]
     scales = [v for k, v in values.items() if "cap" not in k and v != 1 and re.search(r"scal|mult", k)]

@@ -29,5 +29,7 @@ def embedded_folder(name: str) -> Path:
         raise ModelError(f"there is no embedded model {short!r}; there are {', '.join(PREFIX + n for n in EMBEDDED)}.")
     folder = Path(__file__).parent.parent / "embedded" / short
     if not (folder / "config.json").is_file():
-        raise ModelError(f"{name} is missing from this installation ({folder.name}/config.json not found). Install logitscope again.")
+        raise ModelError(
+            f"{name} is missing from this installation ({folder.name}/config.json not found). Install logitscope again."
+        )
     return folder

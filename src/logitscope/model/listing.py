@@ -68,12 +68,13 @@ def _architectures(config: Path) -> tuple[str, ...]:
 
 def describe(model: Model) -> list[str]:
     """The anatomy as a tree with shapes and parameter counts, the stages and the self-check figure."""
-    a = model.anatomy
+    a, check = model.anatomy, model.check
     origin = f", revision {model.revision}" if model.revision else ""
     window = f"{a.context_window:,} tokens" if a.context_window else "any number of tokens"
+    vocabulary = f"vocabulary {model.n_tokens:,}{_padding(model)}"
     lines = [
         f"{model.name}: {a.model_class}, {model.n_parameters:,} parameters, {model.dtype} on {model.device}{origin}",
-        f"  d_model {a.d_model:,} · {a.n_blocks} blocks · vocabulary {model.n_tokens:,}{_padding(model)} · reads {window}",
+        f"  d_model {a.d_model:,} · {a.n_blocks} blocks · {vocabulary} · reads {window}",
         "",
         f"  embed          what enters block 0{_of(model.hf.get_input_embeddings(), 'token embedding')}",
     ]
@@ -94,8 +95,8 @@ def describe(model: Model) -> list[str]:
         "",
         f"  stages         {' '.join(shown)}  ({len(stages)} in all)",
         *_notes(model),
-        f"  self-check     {model.check.figure:.1e}  (logits {model.check.logits:.1e}, blocks {model.check.blocks:.1e}, "
-        f"residual sums {model.check.residual:.1e}, later tokens {model.check.causal:.1e})",
+        f"  self-check     {check.figure:.1e}  (logits {check.logits:.1e}, blocks {check.blocks:.1e}, "
+        f"residual sums {check.residual:.1e}, later tokens {check.causal:.1e})",
     ]
     return lines
 
@@ -105,7 +106,7 @@ def _notes(model: Model) -> Iterable[str]:
     if "parallel" in kinds:
         yield "  note           attention and MLP read the same input in parallel: there are no stages i.attn"
     if "post-norm" in kinds:
-        yield "  note           normalised after each residual add: i.attn is what the MLP reads; residual sums do not apply"
+        yield "  note           normalised after each residual add: i.attn is what the MLP reads; no residual sums"
     if "opaque" in kinds:
         yield "  note           some blocks could not be split into attention and MLP: they have no stage i.attn"
     if model.length_dependent:
@@ -125,7 +126,10 @@ def _block_lines(blocks: list[Block]) -> list[str]:
         extra = f" × {sublayer.multiplier:g}" if sublayer.multiplier != 1 else ""
         inner = _sublayer_module(first, sublayer.name)
         lines.append(f"  {'':<14} {branch} {role:<9} {sublayer.name}{extra}, {_count(*inner):,} parameters")
-        lines += [f"  {'':<14} {'  ' if branch == '└─' else '│ '}    {line}" for line in _matrices(first.module, sublayer.name)]
+        lines += [
+            f"  {'':<14} {'  ' if branch == '└─' else '│ '}    {line}"
+            for line in _matrices(first.module, sublayer.name)
+        ]
     return lines
 
 

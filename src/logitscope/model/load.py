@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 
-from logitscope.errors import InputError, LogitscopeError, ModelError, ResourceError
+from logitscope.errors import InputError, ModelError
 from logitscope.model.embedded import PREFIX, embedded_folder
+from logitscope.model.explain import plain_load_errors
 from logitscope.model.model import Model
 from logitscope.model.tokenise import Tokeniser, load_tokenizer
 
@@ -35,7 +36,7 @@ def load_model(
     trust_remote_code: bool = False,
 ) -> Model:
     """Loads and checks a model; see `logitscope.load` for the arguments."""
-    with plain_errors(model):
+    with plain_load_errors(str(model) if isinstance(model, (str, Path)) else type(model).__name__):
         if not isinstance(model, (str, Path)):
             return _of_object(model, tokenizer, device)
         name, source, local = _locate(str(model))
@@ -75,9 +76,13 @@ def _locate(model: str) -> tuple[str, str, bool]:
         raise ModelError(f"{model} is a file; give the folder that holds config.json and the safetensors weights.")
     looks_like_path = model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model
     if looks_like_path:
-        raise ModelError(f"there is no folder {model}; give a folder, a hub id such as openai-community/gpt2, or embedded:tales.")
+        raise ModelError(
+            f"there is no folder {model}; give a folder, a hub id such as openai-community/gpt2, or embedded:tales."
+        )
     if not model or any(c.isspace() for c in model) or model.count("/") > 1:
-        raise ModelError(f"{model!r} is no model name; give a hub id such as openai-community/gpt2, a folder, or embedded:tales.")
+        raise ModelError(
+            f"{model!r} is no model name; give a hub id such as openai-community/gpt2, a folder, or embedded:tales."
+        )
     return model, model, False
 
 
@@ -95,9 +100,7 @@ def _require_weights(name: str, folder: Path) -> None:
     raise ModelError(f"{name} holds no weights; a *.safetensors file is needed beside config.json.")
 
 
-def _from_pretrained(
-    name: str, source: str, dtype: Any, device: Any, device_map: Any, options: dict[str, Any]
-) -> Any:
+def _from_pretrained(name: str, source: str, dtype: Any, device: Any, device_map: Any, options: dict[str, Any]) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -105,7 +108,7 @@ def _from_pretrained(
         config = AutoConfig.from_pretrained(source, **options)
         _require_causal(name, config, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, options["trust_remote_code"])
         placed = torch.device(device) if device is not None else None
-        hf, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             source,
             config=config,
             dtype=_dtype(dtype, placed, device_map),
@@ -114,6 +117,7 @@ def _from_pretrained(
             output_loading_info=True,
             **options,
         )
+    hf, report = loaded
     missing = sorted(report.get("missing_keys") or ())
     if missing:
         raise ModelError(
@@ -124,7 +128,7 @@ def _from_pretrained(
 
 
 def _require_causal(name: str, config: Any, causal: Mapping[str, Any], trusted: bool) -> None:
-    """Refuses encoders by what their config says; what slips through here fails the self-check for reading the future."""
+    """Refuses encoders by what their config says; what slips through fails the self-check for reading the future."""
     architectures = list(getattr(config, "architectures", None) or ())
     reads_both_ways = getattr(config, "is_decoder", None) is False
     made_for_it = any(a in set(map(str, causal.values())) for a in architectures)
@@ -134,9 +138,10 @@ def _require_causal(name: str, config: Any, causal: Mapping[str, Any], trusted: 
         or (reads_both_ways and not made_for_it)
         or (architectures and not made_for_it and any("For" in a and "CausalLM" not in a for a in architectures))
     ) and not (trusted and any("CausalLM" in a for a in architectures)):
+        named = ", ".join(architectures) or "no architecture named"
         raise ModelError(
-            f"{name} is a {config.model_type} model ({', '.join(architectures) or 'no architecture named'}), which does not "
-            "predict the next token; Logitscope needs a causal language model such as GPT-2 or Llama."
+            f"{name} is a {config.model_type} model ({named}), which does not predict the next token; "
+            "Logitscope needs a causal language model such as GPT-2 or Llama."
         )
 
 
@@ -175,8 +180,9 @@ def _weight_files(folder: Path, source: str, commit: str | None) -> list[Path]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """transformers' bars and advice off while loading; what matters is raised."""
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
+    logging: Any = transformers_logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -186,59 +192,3 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-
-
-@contextlib.contextmanager
-def plain_errors(model: Any) -> Iterator[None]:
-    """Whatever goes wrong below, said in one line."""
-    name = str(model) if isinstance(model, (str, Path)) else type(model).__name__
-    try:
-        yield
-    except LogitscopeError:
-        raise
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise ResourceError(_out_of_memory(name)) from error
-    except Exception as error:
-        raise _explain(name, error) from error
-
-
-def _explain(name: str, error: Exception) -> LogitscopeError:
-    chain: list[BaseException] = [error]
-    while (following := chain[-1].__cause__ or chain[-1].__context__) is not None and following not in chain:
-        chain.append(following)
-    kinds = {type(e).__name__ for e in chain}
-    text = " ".join(str(e) for e in chain)
-    if "can't allocate memory" in text or "not enough memory" in text or "out of memory" in text.lower():
-        return ResourceError(_out_of_memory(name))
-    if "GatedRepoError" in kinds or "gated repo" in text:
-        return ModelError(f"{name} is gated: accept its terms on its hub page, then log in with `hf auth login`.")
-    if "RevisionNotFoundError" in kinds:
-        return ModelError(f"{name} has no such revision on the hub; leave --revision out or name a branch, tag or commit.")
-    if "RepositoryNotFoundError" in kinds or "is not a local folder and is not a valid model identifier" in text:
-        return ModelError(f"there is no model {name} on the hub (or it is private), and no folder of that name. Check the spelling, or log in with `hf auth login`.")
-    offline = {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError", "ConnectionError", "ConnectTimeout", "ProxyError"}
-    if kinds & offline or "couldn't connect" in text.lower() or "offline mode" in text.lower():
-        return ModelError(f"{name} is not in the local cache and the hub could not be reached. Connect once to fetch it, give a local folder, or use embedded:tales.")
-    if "SafetensorError" in kinds or "safetensor" in text.lower() and "header" in text.lower():
-        return ModelError(f"the weights of {name} are damaged or cut short ({_line(error)}). Fetch or copy them again.")
-    if "does not appear to have a file named" in text and "safetensors" in text:
-        return ModelError(f"{name} has no safetensors weights, and pickled ones are not read because unpickling can run any code. Use a revision with safetensors, or convert it.")
-    if "trust_remote_code" in text:
-        return ModelError(f"{name} needs code of its own to run, which is off. If you have read that code and trust it, pass --trust-remote-code (trust_remote_code=True).")
-    if "accelerate" in text and "device_map" in text.lower():
-        return ModelError('device_map needs the accelerate package: pip install "logitscope[large]".')
-    return ModelError(f"{name} could not be loaded: {_line(error)}")
-
-
-def _out_of_memory(name: str) -> str:
-    return (
-        f"memory ran out with {name}. Use --dtype bfloat16, a smaller --window-size, fewer --stages, "
-        "or --device-map auto to spread it over devices."
-    )
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 240 else f"{text[:237]}..."
-
-

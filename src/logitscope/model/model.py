@@ -73,11 +73,11 @@ class Model:
 
     @property
     def dtype(self) -> str:
-        return str(self.anatomy.head.weight.dtype).removeprefix("torch.")
+        return str(self.anatomy.weight.dtype).removeprefix("torch.")
 
     @property
     def device(self) -> torch.device:
-        return self.anatomy.head.weight.device
+        return self.anatomy.device
 
     @cached_property
     def n_parameters(self) -> int:

@@ -8,17 +8,18 @@ do later tokens leave earlier logits alone. A model that fails is refused with t
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from logitscope.errors import ModelError
 from logitscope.model.anatomy import Anatomy, Block
 from logitscope.model.capture import Captured, capture, resume
 from logitscope.model.dataflow import first_tensor, hooked
-from logitscope.model.decode import Decoder
+from logitscope.model.decode import Decoder, head_logits
 from logitscope.model.discover import probe_ids
 
 __all__ = ["LIMIT", "SelfCheck", "self_check"]
@@ -70,10 +71,10 @@ def self_check(model: Any, anatomy: Anatomy, n_tokens: int) -> SelfCheck:
     # Half-precision logits are compared with the head applied in fp32, so that figure stays as strict.
     passed = check.logits <= LIMIT and max(check.blocks, check.residual) <= limit
     if not passed:
+        parts = f"logits {check.logits:.1e}, blocks {check.blocks:.1e}, residual {check.residual:.1e}"
         raise ModelError(
-            f"{anatomy.model_class} was taken apart wrongly: self-check figure {check.figure:.1e} "
-            f"(logits {check.logits:.1e}, blocks {check.blocks:.1e}, residual {check.residual:.1e}; at most {LIMIT:.0e}). "
-            "Nothing can be said about its stages; please report the model."
+            f"{anatomy.model_class} was taken apart wrongly: self-check figure {check.figure:.1e} ({parts}; at most "
+            f"{LIMIT:.0e}). Nothing can be said about its stages; please report the model."
         )
     if check.causal > max(limit, 1e-3):
         raise ModelError(
@@ -97,22 +98,18 @@ def _logits(model: Any, anatomy: Anatomy, captured: Captured, ids: Tensor, n_tok
     with hooked(lambda: anatomy.head.register_forward_pre_hook(lambda _m, args: read.append(args[0].detach().clone()))):
         own = model(input_ids=ids.to(_device(model))[None], use_cache=False).logits[0]
     ours = decoder.logits(captured.vectors[anatomy.last_stage])
-    if own.dtype == torch.float32 and anatomy.head.weight.dtype == torch.float32:
+    if own.dtype == torch.float32 and anatomy.weight.dtype == torch.float32:
         return _disagreement(ours, own)
     # A unit in the last place of the model's own type is allowed; beyond that the head's input decides.
     if _disagreement(ours, own) > 2.0**-7:
         return _disagreement(ours, own)
-    weight, bias = anatomy.head.weight.float(), getattr(anatomy.head, "bias", None)
-    exact = torch.nn.functional.linear(read[0][0].float(), weight, None if bias is None else bias.float())
-    exact = exact * anatomy.multiplier
-    if anatomy.softcap is not None:
-        exact = anatomy.softcap * torch.tanh(exact / anatomy.softcap)
+    exact = head_logits(anatomy, read[0][0])
     return _disagreement(ours, exact)
 
 
 def _blocks(anatomy: Anatomy, captured: Captured, stages: tuple[str, ...]) -> float:
     worst = 0.0
-    for stage, after in zip(stages, stages[1:], strict=False):
+    for stage, after in itertools.pairwise(stages):
         if after.endswith(".attn"):  # from a block's entry its middle is not returned; the next pair covers it
             continue
         worst = max(worst, _rerun(anatomy, captured, stage, after))
@@ -180,5 +177,5 @@ def _causal(model: Any, ids: Tensor) -> float:
     return _disagreement(prefix, whole)
 
 
-def _device(module: Any) -> torch.device:
+def _device(module: nn.Module) -> torch.device:
     return next(module.parameters()).device

@@ -58,14 +58,18 @@ class Tokeniser:
 
     @cached_property
     def _is_byte_level(self) -> bool:
-        return "ByteLevel" in _types(self._parts.get("decoder")) or "ByteLevel" in _types(self._parts.get("pre_tokenizer"))
+        return "ByteLevel" in _types(self._parts.get("decoder")) or "ByteLevel" in _types(
+            self._parts.get("pre_tokenizer")
+        )
 
     @cached_property
     def _marks_spaces(self) -> bool:
         """Whether a space is written as the SentencePiece mark."""
-        return _SPACE_MARK in json.dumps(
-            [self._parts.get(k) for k in ("normalizer", "pre_tokenizer", "decoder")], ensure_ascii=False
-        ) or not self._parts
+        return (
+            _SPACE_MARK
+            in json.dumps([self._parts.get(k) for k in ("normalizer", "pre_tokenizer", "decoder")], ensure_ascii=False)
+            or not self._parts
+        )
 
     def bytes_of(self, token_id: int) -> bytes:
         """The bytes that a token stands for; a special token's name.
@@ -75,7 +79,7 @@ class Tokeniser:
         """
         if token_id in self._added:
             return self._added[token_id].encode()
-        token = self.hf.convert_ids_to_tokens(int(token_id))
+        token: str | bytes | None = self.hf.convert_ids_to_tokens(int(token_id))
         if token is None:
             raise InputError(f"token id {token_id} is not in the tokenizer's vocabulary (0 to {self.n_tokens - 1}).")
         if isinstance(token, bytes):
@@ -151,21 +155,23 @@ class Tokeniser:
         return Tokens.from_pieces(ids=list(ids), pieces=pieces, special=special, names=names)
 
     def token_id(self, text: str) -> int:
-        """The id of a text that is exactly one token.
+        """The id of the token that stands for exactly this text, a leading space included.
 
         Raises:
-            InputError: it is several; they are listed.
+            InputError: no one token does; those that it takes are listed.
         """
         _require_encodable(text)
+        exact = self._by_bytes.get(text.encode())
+        if exact is not None:
+            return exact
         ids = [int(i) for i in self.hf(text, add_special_tokens=False)["input_ids"]]
-        exact = [i for i in self.hf.convert_tokens_to_ids([text]) if i is not None and self._added.get(i) == text]
-        if exact:
-            return int(exact[0])
-        # A SentencePiece tokenizer puts a space of its own before a text.
-        if len(ids) == 1 or (len(ids) > 1 and b"".join(self.bytes_of(i) for i in ids[1:]) == text.encode() and len(ids) == 2):
-            return ids[-1]
         shown = ", ".join(repr(self.bytes_of(i).decode(errors="backslashreplace")) for i in ids)
         raise InputError(f"{text!r} is {len(ids)} tokens for this model ({shown}); name one token, or its id.")
+
+    @cached_property
+    def _by_bytes(self) -> dict[bytes, int]:
+        known = (i for i in reversed(range(self.n_tokens)) if self._knows(i))
+        return {self.bytes_of(i): i for i in known}
 
     def _prefix(self, text: str, ids: list[int], bos: bool) -> tuple[list[int], str]:
         full = [int(i) for i in self.hf(text)["input_ids"]]
@@ -202,7 +208,8 @@ def load_tokenizer(source: str, **options: Any) -> Tokeniser:
     except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
-            f"{source} has no tokenizer that can be read ({reason[:160]}). Add its tokenizer.json, or name another with tokenizer=."
+            f"{source} has no tokenizer that can be read ({reason[:160]}). Add its tokenizer.json, or name another "
+            "with tokenizer=."
         ) from error
 
 

@@ -52,9 +52,13 @@ def plan_windows(length: int, context: int, stride: int | None = None, prefix: i
     """
     room = context - prefix
     if context and room < 1:
-        raise InputError(f"a window of {context} tokens has no room beside {prefix} tokens of prefix; give a larger one.")
+        raise InputError(
+            f"a window of {context} tokens has no room beside {prefix} tokens of prefix; give a larger one."
+        )
     if stride is not None and (stride < 1 or (context and stride > room)):
-        raise InputError(f"a stride of {stride} was given; it must be from 1 to {room}, the tokens that a window holds.")
+        raise InputError(
+            f"a stride of {stride} was given; it must be from 1 to {room}, the tokens that a window holds."
+        )
     if not context or length <= context:
         return [Window(0, 0, length, 0)]
     step = stride or max(1, room // 2)
