@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from hypothesis import strategies as st
@@ -32,6 +33,10 @@ NASTY = [
 ]
 
 texts = st.one_of(st.sampled_from(NASTY), st.text(max_size=24), st.text("ab \n\r\t.é我\U0001f600'1_", max_size=24))
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def encoded(text: str) -> bytes:

@@ -73,7 +73,7 @@ def _array(
     for array, row, column in parts:
         cells = np.ix_(row, column)
         agrees = (whole[cells] == array) | ((whole[cells] != whole[cells]) & (array != array))
-        clash = filled[cells] & ~agrees.reshape(*agrees.shape[:2], -1).all(axis=2)
+        clash = filled[cells] & ~agrees.all(axis=tuple(range(2, agrees.ndim)))
         if clash.any():
             i, j = np.argwhere(clash)[0]
             where = f'stage "{stages[row[i]]}", position {positions[column[j]]}'

@@ -7,7 +7,7 @@ likelihood here; what has none is NaN and counted, never taken for 0.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -42,9 +42,7 @@ def token_bits(trace: Trace, stage: str | int = -1) -> Float[np.ndarray, " posit
     return bits
 
 
-def bits_by(
-    trace: Trace, unit: Literal["token", "word", "line"], stage: str | int = -1
-) -> tuple[tuple[Span, ...], Float[np.ndarray, " unit"]]:
+def bits_by(trace: Trace, unit: str, stage: str | int = -1) -> tuple[tuple[Span, ...], Float[np.ndarray, " unit"]]:
     """The units of the text and the bits of each: the sum over its scored tokens, NaN where none is scored.
 
     Every token counts in exactly one unit (see `trace.units`), so the sum over units is the sum over tokens.
@@ -102,7 +100,7 @@ def summarise(trace: Trace, stage: str | int = -1) -> Summary:
 
 
 def _without_text(tokens: Tokens) -> Bool[np.ndarray, " position"]:
-    return np.asarray(tokens.special & [not piece for piece in tokens.pieces])
+    return np.asarray(tokens.special & np.array([not piece for piece in tokens.pieces], dtype=bool))
 
 
 def _bytes(tokens: Tokens, scored: Bool[np.ndarray, " position"]) -> int:

@@ -129,10 +129,11 @@ class Tokens:
         if text is None:
             text = decoded
         encoded = text.encode("utf-8", "surrogatepass")
+        lengths = np.array([len(piece) for piece in pieces], dtype=np.int64)
         if joined == encoded:
-            spans = _spans_of_bytes(pieces, _widths(text))
+            spans = _spans_of_bytes(lengths, _widths(text))
         elif text == decoded:
-            spans = _spans_of_bytes(pieces, _widths(marked, marked=True))
+            spans = _spans_of_bytes(lengths, _widths(marked, marked=True))
         elif spans is None:
             raise InputError(
                 f"the joined token bytes ({len(joined)}) are not the text ({len(encoded)} bytes of UTF-8); "
@@ -233,9 +234,10 @@ def _widths(text: str, marked: bool = False) -> Int[np.ndarray, " character"]:
     return np.where((points >> 8 == 0xDC) & marked, points - 0xDC80, widths)
 
 
-def _spans_of_bytes(pieces: Sequence[bytes], widths: Int[np.ndarray, " character"]) -> Int[np.ndarray, "position 2"]:
-    """The characters that each token's bytes touch."""
-    lengths = np.array([len(piece) for piece in pieces], dtype=np.int64)
+def _spans_of_bytes(
+    lengths: Int[np.ndarray, " position"], widths: Int[np.ndarray, " character"]
+) -> Int[np.ndarray, "position 2"]:
+    """The characters that each token's bytes touch, from the bytes of each token and of each character."""
     ends = np.cumsum(lengths)
     starts = ends - lengths
     n = len(widths)
