@@ -1,0 +1,1 @@
+"""View specs to pictures: the terminal, and what comes later."""

@@ -22,17 +22,18 @@ _FLAG = "\U0001f3f4"
 """The black flag: tag characters after it spell England, Scotland and Wales; anywhere else they are invisible ink."""
 
 
-def visible(piece: bytes | str) -> str:
+def visible(piece: bytes | str, *, spaces: bool = False) -> str:
     r"""A token's text on one line: whitespace as marks, anything that is not ink as an escape.
 
-    Bytes that are only a part of a character are shown as bytes, never as U+FFFD.
+    Bytes that are only a part of a character are shown as bytes, never as U+FFFD. With `spaces`, those stay.
 
     >>> visible(b" the\n"), visible(b"\xe2\x9d"), visible("a\x1b[2J")
     ('␣the⏎', '\\xE2\\x9D', 'a\\x1B[2J')
     """
     runs = (piece,) if isinstance(piece, str) else decode_partly(piece)
+    marks = MARKS | {" ": " "} if spaces else MARKS
     shown = "".join(
-        "".join(f"\\x{byte:02X}" for byte in run) if isinstance(run, bytes) else _inked(run, MARKS) for run in runs
+        "".join(f"\\x{byte:02X}" for byte in run) if isinstance(run, bytes) else _inked(run, marks) for run in runs
     )
     # A label that begins with a combining mark would sit on whatever its neighbour ends with.
     return "◌" + shown if shown and unicodedata.category(shown[0])[0] == "M" else shown

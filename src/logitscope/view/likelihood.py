@@ -28,7 +28,7 @@ __all__ = ["Alternative", "Likelihood", "Piece", "Run", "ScaleName", "Surprise",
 
 ScaleName = Literal["bits", "relative"]
 
-CONTEXT = 24
+CONTEXT = 32
 """Characters shown before and after a surprising token."""
 
 
@@ -102,7 +102,7 @@ class Surprise:
     Attributes:
         position: in the text.
         label: the token, made visible.
-        before: the end of the text before it, made visible.
+        before: the end of the text before it, as it is.
         after: the beginning of the text after it.
         bits: what it cost.
         probability: 0..1.
@@ -277,8 +277,8 @@ def _surprise(trace: Trace, position: int, bits: float) -> Surprise:
     return Surprise(
         position=position,
         label=token_label(trace.tokens, position),
-        before=visible(trace.tokens.text[max(0, start - CONTEXT) : start]),
-        after=visible(trace.tokens.text[end : end + CONTEXT]),
+        before=trace.tokens.text[max(0, start - CONTEXT) : start],
+        after=trace.tokens.text[end : end + CONTEXT],
         bits=bits,
         probability=2.0**-bits,
         rank=int(trace["next_rank"][-1, column]) or None if "next_rank" in trace else None,
