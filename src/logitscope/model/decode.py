@@ -80,7 +80,8 @@ def plain_norm(module: nn.Module, x: Tensor) -> Tensor:
     """
     eps = next((v for k in ("eps", "variance_epsilon", "layer_norm_epsilon") if (v := getattr(module, k, None))), 1e-5)
     weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
-    probe = x.reshape(-1, x.shape[-1])[:4]
+    # Rows of different means, and not the vectors given: those might be centred, or all zero.
+    probe = torch.linspace(-1, 3, 4 * x.shape[-1], device=x.device).reshape(4, -1).to(x.dtype)
     wanted = module(probe).float()
     limit = (1e-4 if x.dtype == torch.float32 else 3e-2) * wanted.abs().max().clamp(min=1)
     for normalise in (_layer_norm, _rms_norm):
