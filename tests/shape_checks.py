@@ -24,8 +24,11 @@ def install(package: str) -> None:
 
 
 def with_checks(source: str | bytes, path: str) -> CodeType:
-    """The code of a module with its shape checks."""
-    return compile(_Decorate().visit(ast.parse(source, path)), path, "exec", dont_inherit=True)
+    """The code of a module with its shape checks; as it is, where no function states a shape."""
+    tree = ast.parse(source, path)
+    if any(_is_checkable(node) for node in ast.walk(tree)):
+        tree = _Decorate().visit(tree)
+    return compile(tree, path, "exec", dont_inherit=True)
 
 
 class _Decorate(ast.NodeTransformer):
@@ -44,11 +47,17 @@ class _Decorate(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         self.generic_visit(node)
-        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        if any(_states_a_shape(annotation) for annotation in [*(a.annotation for a in arguments), node.returns]):
+        if _is_checkable(node):
             check = ast.parse("_jaxtyping.jaxtyped(typechecker=_beartype.beartype)", mode="eval").body
             node.decorator_list.append(ast.copy_location(check, node))
         return node
+
+
+def _is_checkable(node: ast.AST) -> bool:
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return any(_states_a_shape(annotation) for annotation in [*(a.annotation for a in arguments), node.returns])
 
 
 def _states_a_shape(annotation: ast.expr | None) -> bool:
