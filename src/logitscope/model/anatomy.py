@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from logitscope.errors import InputError
+from logitscope.trace.stages import stage_key
 
 __all__ = ["Anatomy", "Block", "Sublayer"]
 
@@ -135,24 +136,25 @@ class Anatomy:
         """Raises InputError, with what to use instead, where a stage does not exist."""
         if name in self.stages(subblocks=True):
             return
-        index, _, part = name.partition(".")
-        if part in {"attn", "mlp"} and index.isdigit():
-            if int(index) >= self.n_blocks:
-                raise InputError(
-                    f'stage "{name}" was asked for, but {self.model_class} has {self.n_blocks} blocks '
-                    f"(0 to {self.n_blocks - 1})."
-                )
-            block = self.blocks[int(index)]
-            if block.kind == "parallel":
-                raise InputError(
-                    f'{self.model_class} blocks add attention and MLP in parallel, so there is no stage "{name}". '
-                    f'Use "{index}.mlp".'
-                )
+        try:
+            index, _ = stage_key(name)
+        except InputError:
+            first = ", ".join(f'"{stage}"' for stage in self.stages(subblocks=True)[:3])
+            raise InputError(f'"{name}" is no stage. Stages are {first}, ... "{self.last_stage}".') from None
+        if index >= self.n_blocks:
             raise InputError(
-                f"block {index} of {self.model_class} could not be split into attention and MLP, so there is no stage "
-                f'"{name}". Use "{index}.mlp".'
+                f'stage "{name}" was asked for, but {self.model_class} has {self.n_blocks} blocks '
+                f"(0 to {self.n_blocks - 1})."
             )
-        raise InputError(f'"{name}" is no stage. Stages are "embed", "0.attn", "0.mlp", ... "{self.last_stage}".')
+        if self.blocks[index].kind == "parallel":
+            raise InputError(
+                f'{self.model_class} blocks add attention and MLP in parallel, so there is no stage "{name}". '
+                f'Use "{index}.mlp".'
+            )
+        raise InputError(
+            f"block {index} of {self.model_class} could not be split into attention and MLP, so there is no stage "
+            f'"{name}". Use "{index}.mlp".'
+        )
 
 
 def _tensor(value: Tensor | nn.Module) -> Tensor:
