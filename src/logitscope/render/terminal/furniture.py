@@ -128,7 +128,7 @@ def join_wrapped(screen: Screen, parts: Iterable[Text], *, gap: str | None = Non
     room = screen.width - 2 * len(MARGIN) - indent
     start = MARGIN + " " * indent
     whole, used = Text(start), 0
-    for part in (row for part in parts for row in _within(screen, part, room)):
+    for part in (row for whole_part in parts for row in _within(screen, whole_part, room)):
         length = cell_len(part.plain)
         if used and used + len(separator) + length > room:
             whole.append("\n" + start)

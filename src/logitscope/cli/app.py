@@ -1,0 +1,44 @@
+"""The commands, gathered under one name."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from logitscope.cli.lens import lens
+from logitscope.cli.likelihood import likelihood
+from logitscope.cli.models import models
+from logitscope.cli.trace import trace
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="logitscope",
+    help="See what a language model is about to say, at every token and after every block.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (likelihood, lens, trace, models):
+    app.command()(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from logitscope import __version__
+
+        sys.stdout.write(f"logitscope {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass

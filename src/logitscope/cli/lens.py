@@ -1,0 +1,141 @@
+"""`logitscope lens`: what each stage of the model would have said, at every token."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from logitscope.cli.options import Request, option, takes
+from logitscope.cli.tracing import get_trace
+from logitscope.cli.writing import Pager, check_out, show, write_numbers
+from logitscope.errors import InputError
+
+if TYPE_CHECKING:
+    from logitscope.scope import Scope
+    from logitscope.trace import Trace
+
+__all__ = ["lens", "parse_window"]
+
+_NORMS = ("final", "plain", "none")
+
+
+Value = Annotated[
+    str | None,
+    option(
+        "--value",
+        "What is coloured: top_prob (the default), final_rank, next_logprob, entropy, kl_from_final, ...",
+        "-v",
+    ),
+]
+Every = Annotated[int, option("--every", "Show each N-th block, the last one always.")]
+Window = Annotated[
+    str | None, option("--window", "Show positions A:B only, as Python slices; either end may be left out.")
+]
+Subblocks = Annotated[bool, option("--subblocks", "Also the stages after attention.")]
+NoEmbed = Annotated[bool, option("--no-embed", "Leave out what enters the first block.")]
+TopDown = Annotated[bool, option("--top-down", "Draw the first stage at the top.")]
+Numbers = Annotated[
+    bool | None, option("--numbers/--no-numbers", "The coloured number in each cell; always where there is no colour.")
+]
+Watch = Annotated[list[str] | None, option("--watch", "Follow a token everywhere, such as ' Paris'; may be repeated.")]
+Lens = Annotated[
+    str | None,
+    option("--lens", "logit (the default), or tail:N: the model's last blocks from N on run on earlier stages."),
+]
+Norm = Annotated[
+    str | None, option("--norm", "final (the default), plain (without the learned scale and shift) or none.")
+]
+TopK = Annotated[int | None, option("--top-k", "Likeliest tokens to keep in files and JSON; 10 by default.")]
+
+
+@takes(Request)
+def lens(
+    request: Request,
+    value: Value = None,
+    every: Every = 1,
+    window: Window = None,
+    subblocks: Subblocks = False,
+    no_embed: NoEmbed = False,
+    top_down: TopDown = False,
+    numbers: Numbers = None,
+    watch: Watch = None,
+    lens: Lens = None,
+    norm: Norm = None,
+    top_k: TopK = None,
+    pager: Pager = False,
+) -> None:
+    """Show every layer's best guess at every token, as a grid coloured by any statistic.
+
+    A guess is marked where it is already the final one, and starred where the final one is right.
+    """
+    from logitscope.view.scale import drawable
+
+    value = value or ("watch_prob" if watch else "top_prob")
+    drawable(value)
+    if every < 1:
+        raise InputError(f"--every {every} was given; it takes 1 (all blocks) or more.")
+    if norm is not None and norm not in _NORMS:
+        raise InputError(f'--norm "{norm}" was given; there are {", ".join(_NORMS)}.')
+    if value.startswith("watch_") and not watch and request.saved is None:
+        raise InputError(f"{value} needs a token to follow; name one with --watch TOKEN.")
+    shown = parse_window(window)
+    check_out(request.out)
+
+    def asked(scope: Scope) -> Mapping[str, Any]:
+        wanted: dict[str, Any] = {"subblocks": subblocks, "embed": not no_embed, "lens": lens or "logit"}
+        wanted |= {"norm": norm or "final", "watch": list(watch or ()), "top_k": top_k}
+        if not request.numeric:
+            wanted["statistics"] = ["top_ids", "final_rank", value]
+        return wanted
+
+    found = get_trace(request, asked, needs_model={"--lens": lens, "--norm": norm, "--top-k": top_k})
+    if write_numbers(found, request):
+        return
+    from rich.console import Group
+
+    from logitscope import view
+    from logitscope.render.terminal import render_grid, screen
+
+    followed: Sequence[int | None] = _followed(found, watch or ()) if value.startswith("watch_") else [None]
+    found = _stages(found, subblocks)
+    grids = [view.grid(found, value, every, shown, top_down, token, embed=not no_embed) for token in followed]
+    on = screen(sys.stdout)
+    show(on, Group(*(render_grid(grid, on, numbers) for grid in grids)), pager=pager)
+
+
+def parse_window(window: str | None) -> tuple[int | None, int | None] | None:
+    """`A:B` as the two ends of a Python slice.
+
+    >>> parse_window("3:10"), parse_window(":-2"), parse_window(None)
+    ((3, 10), (None, -2), None)
+    """
+    if window is None:
+        return None
+    match = re.fullmatch(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*", window, re.ASCII)
+    if match is None:
+        raise InputError(f'--window "{window}" was given; write A:B, such as 0:12, 40: or :-1.')
+    start, stop = (None if end is None else int(end) for end in match.groups())
+    return start, stop
+
+
+def _stages(trace: Trace, subblocks: bool) -> Trace:
+    """A saved trace shows its stages after attention only where they were asked for, as a text does."""
+    return trace if subblocks else trace.select(stages=[s for s in trace.stages if not s.endswith(".attn")])
+
+
+def _followed(trace: Trace, names: Sequence[str]) -> list[int | None]:
+    """The watched ids that were named, by text or by number; all of them where none was."""
+    if not trace.watched:
+        raise InputError("this trace follows no token. Make one with --watch TOKEN.")
+    if not names:
+        return list(trace.watched)
+    by_text = {trace.vocabulary.text(token): token for token in trace.watched}
+    by_text |= {str(token): token for token in trace.watched if str(token) not in by_text}
+    if len(set(trace.watched)) == len(names):
+        return list(trace.watched)  # made just now, in the order of the names
+    absent = [name for name in names if name not in by_text]
+    if absent:
+        raise InputError(f'"{absent[0]}" is not followed in this trace; it follows {", ".join(map(repr, by_text))}.')
+    return [by_text[name] for name in names]
