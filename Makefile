@@ -37,16 +37,17 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 
 demo: $(VENV)/installed-demo ## the embedded model reads a short passage, in the terminal and into files
 	@mkdir -p demo
-	$(BIN)/logitscope trace --model $(MODEL) --file $(PASSAGE) --subblocks -o demo/passage.trace.safetensors
-	$(BIN)/logitscope likelihood --trace demo/passage.trace.safetensors --top 3
-	$(BIN)/logitscope lens --trace demo/passage.trace.safetensors --value top_prob
-	$(BIN)/logitscope likelihood --trace demo/passage.trace.safetensors --json > demo/passage.json
+	$(BIN)/logitscope trace --model $(MODEL) --bos --subblocks --file $(PASSAGE) -o demo/passage.trace.safetensors
+	$(BIN)/logitscope likelihood --trace demo/passage.trace.safetensors --top 5
+	$(BIN)/logitscope lens --trace demo/passage.trace.safetensors
+	$(BIN)/logitscope trace --trace demo/passage.trace.safetensors -o demo/passage.json
 	@echo
-	@echo "Written: demo/passage.trace.safetensors (every number, opens without torch) and demo/passage.json."
-	@echo "Next, try:"
-	@echo "  $(BIN)/logitscope lens --trace demo/passage.trace.safetensors --value final_rank"
+	@echo "demo/passage.trace.safetensors holds every number of this run and opens without torch; demo/passage.json is the"
+	@echo "same for other programs. Next, try:"
+	@echo "  $(BIN)/logitscope lens --trace demo/passage.trace.safetensors --value final_rank --subblocks"
 	@echo "  $(BIN)/logitscope likelihood 'Any text of your own.'"
 	@echo "  $(BIN)/logitscope likelihood --file training/optim.py --by line"
+	@echo "  $(BIN)/logitscope lens --model embedded:sort CBABBCABBBC --value next_logprob"
 	@echo "  $(BIN)/logitscope lens --model openai-community/gpt2 'The Eiffel Tower is in the city of'"
 
 test: $(VENV)/installed-dev lint ## everything CI runs: lint, types, import direction, tests, pages of docs/
