@@ -6,7 +6,7 @@ Knows every room below it; knows nothing of drawing.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from logitscope.errors import InputError
 from logitscope.lens import Lens, parse_lens
-from logitscope.model.capture import Captured, capture
+from logitscope.model.capture import capture
 from logitscope.model.decode import Decoder
 from logitscope.model.explain import plain_memory_errors
 from logitscope.model.load import load_model
@@ -252,17 +253,9 @@ class Scope:
         """The statistics of one window's positions. A cache of unchanged prefixes belongs here."""
         ids = plan.tokens.ids
         fed = torch.from_numpy(np.concatenate([ids[: window.prefix], ids[window.start : window.stop]]).astype(np.int64))
-        rows = window.prefix + positions - window.start
-        kept = slice(None) if plan.lens.needs_whole_window else slice(int(rows[0]), int(rows[-1]) + 1)
+        rows = torch.from_numpy(window.prefix + positions - window.start)
         needed = tuple(dict.fromkeys([*plan.stages, *plan.references]))
-        captured = capture(self.model.anatomy, fed, needed, kept, keep_calls=plan.lens.needs_whole_window)
-        at = torch.from_numpy(rows - (kept.start or 0))
-        vectors = {}
-        for stage in needed:
-            stream = plan.lens.transform(captured, stage)
-            vectors[stage] = plan.decoder.normalise(stream[at.to(stream.device)])
-            if not plan.lens.needs_whole_window:
-                _forget(captured, stage)
+        vectors = self._vectors(plan, fed, needed, rows)
         following = np.append(ids[1:], -1)[positions]
         return read_out(
             self._head(),
@@ -274,6 +267,15 @@ class Scope:
             next_ids=following,
             request=plan.request,
         )
+
+    def _vectors(self, plan: _Plan, fed: Tensor, stages: tuple[str, ...], rows: Tensor) -> Mapping[str, Tensor]:
+        """What the head reads at each stage, `[position, d_model]` in fp32."""
+        anatomy, lens, decoder = self.model.anatomy, plan.lens, plan.decoder
+        if not lens.needs_whole_window:
+            return capture(anatomy, fed, stages, rows, store=decoder.normalise).vectors
+        captured = capture(anatomy, fed, stages, keep_calls=True)
+        transformed = ((stage, lens.transform(captured, stage)) for stage in stages)
+        return {stage: decoder.normalise(stream[rows.to(stream.device)]) for stage, stream in transformed}
 
     def _head(self) -> MatrixHead:
         anatomy = self.model.anatomy
@@ -315,12 +317,6 @@ class Scope:
             context_lengths=lengths,
             seams=tuple(w.first for w in plan.windows[1:]),
         )
-
-
-def _forget(captured: Captured, stage: str) -> None:
-    """Frees a stage's vectors once they are normalised, so that both forms are never held for all stages."""
-    if isinstance(captured.vectors, dict):
-        del captured.vectors[stage]
 
 
 def _positions(positions: Iterable[int] | None, length: int) -> np.ndarray:

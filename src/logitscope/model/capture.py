@@ -31,7 +31,8 @@ class Captured:
     """What one forward pass left behind.
 
     Attributes:
-        vectors: by stage, `[position, d_model]` in the model's own type and on the block's own device.
+        vectors: by stage, `[position, d_model]` in the model's own type and on the block's own device, or what `store`
+            made of them.
         calls: how each block was called beside the residual stream, so that blocks can be run again on other vectors;
             kept on request only.
     """
@@ -42,7 +43,13 @@ class Captured:
 
 @torch.no_grad()
 def capture(
-    anatomy: Anatomy, ids: Tensor, stages: Sequence[str], rows: slice = slice(None), *, keep_calls: bool = False
+    anatomy: Anatomy,
+    ids: Tensor,
+    stages: Sequence[str],
+    rows: slice | Tensor = slice(None),
+    *,
+    store: Callable[[Tensor], Tensor] | None = None,
+    keep_calls: bool = False,
 ) -> Captured:
     """Runs the body once and keeps the residual stream.
 
@@ -50,7 +57,9 @@ def capture(
         anatomy: of the model.
         ids: `[position]` integers, one window of the text.
         stages: names, such as `embed`, `3.attn`, `3.mlp`.
-        rows: the positions to keep.
+        rows: the positions to keep, as a slice or as indices.
+        store: what to keep of a stage's vectors instead of themselves, such as their normalised form; made while the
+            pass runs, so that both forms are never held for all stages.
         keep_calls: keep what `resume` needs.
     """
     vectors: dict[str, Tensor] = {}
@@ -62,8 +71,12 @@ def capture(
     def keep(stage: str, stream: Tensor | None) -> None:
         if stream is None:
             raise ModelError(f"{anatomy.model_class} showed no residual stream at {stage}.")
-        # Cloned, for later modules may add to the stream in place.
-        vectors[stage] = stream.detach().reshape(-1, stream.shape[-1])[rows].clone()
+        flat = stream.detach().reshape(-1, stream.shape[-1])
+        kept = flat[rows if isinstance(rows, slice) else rows.to(flat.device)]
+        kept = kept if store is None else store(kept)
+        # A copy, for later modules may add to the stream in place.
+        aliased = kept.untyped_storage().data_ptr() == stream.untyped_storage().data_ptr()
+        vectors[stage] = kept.clone() if aliased else kept
 
     def on_read(stage: str) -> Callable[..., None]:
         return lambda module, args, kwargs: keep(stage, stream_of(args, kwargs))
