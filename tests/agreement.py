@@ -152,7 +152,8 @@ def _samples(got: np.ndarray, counts: np.ndarray | None, real: np.ndarray, z: np
     for stage, position in np.ndindex(*z.shape[:2]):
         at, near = deviations[stage, position, : real.shape[-1]], slack[stage, position, : real.shape[-1]]
         low, high = (np.clip(np.floor((at + by + 8) * 4), 0, 63) for by in (-near, near))
-        for bin_, ids in enumerate(got[stage, position]):
+        for bin_ in np.union1d(np.r_[low, high], np.flatnonzero(got[stage, position, :, 0] >= 0)).astype(int):
+            ids = got[stage, position, bin_]
             sure, possible = (
                 np.flatnonzero((low == bin_) & (high == bin_)),
                 np.flatnonzero((low <= bin_) & (bin_ <= high)),

@@ -41,7 +41,7 @@ class Case:
         }
 
     def read(self, **options: Any) -> dict[str, np.ndarray]:
-        options = {"vocab_tile": 37, "position_block": 5, **options}
+        options = {"vocab_tile": 64, "position_block": 3, **options}
         return read_out(self.head, options.pop("stages", self.stages), self.vectors, **self.arguments, **options)
 
     def check(self, found: Mapping[str, np.ndarray], **changes: Any) -> None:
@@ -53,7 +53,7 @@ class Case:
 def case(
     *,
     seed: int = 0,
-    n_positions: int = 6,
+    n_positions: int = 5,
     n_stages: int = 4,
     d_model: int = 16,
     n_vocab: int = 150,

@@ -46,8 +46,8 @@ class ExpectedRow:
         self._maximum = maximum
 
     def over(self, exp_sum: Float[Tensor, " position"]) -> Float[Tensor, "position d_model"]:
-        """The mean row, given Σ exp(z − m)."""
-        return self._total / exp_sum.unsqueeze(1)
+        """The mean row, given Σ exp(z − m); nothing can be added after that."""
+        return self._total.div_(exp_sum.unsqueeze(1))
 
 
 class Reference:

@@ -7,7 +7,7 @@ Knows nothing of norms: the vectors that meet a head have been through theirs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Head", "MatrixHead"]
 
 
+@runtime_checkable
 class Head(Protocol):
     """`logits = softcap(multiplier × (x Wᵀ + b))`, where `softcap(z) = c·tanh(z / c)`.
 

@@ -7,7 +7,7 @@ by `state`, in float64, so tiles may come in any size (in ascending order of ids
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -100,6 +100,7 @@ class Partial:
     candidates: Candidates | None = None
 
 
+@runtime_checkable
 class Reducer(Protocol):
     """Whatever turns a tile into its partial sums; fp32 within the tile is enough."""
 

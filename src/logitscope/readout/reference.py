@@ -129,11 +129,10 @@ def _histogram(z: Float[np.ndarray, " vocab"], n_tokens: int) -> tuple[np.ndarra
     std = np.std(z)
     flat = std <= 1e-6 * max(1.0, abs(np.mean(z)))
     standardised = np.zeros_like(z) if flat else (z - np.mean(z)) / std
+    bins = np.clip(np.floor((standardised + 8) * 4), 0, 63).astype(int)
     counts, samples = np.zeros(64, np.int32), np.full((64, 3), -1, np.int32)
-    for token, deviations in enumerate(standardised):
-        bin_ = min(max(int(np.floor((deviations + 8) * 4)), 0), 63)
-        counts[bin_] += 1
-        free = np.flatnonzero(samples[bin_] < 0)
-        if token < n_tokens and len(free):
-            samples[bin_, free[0]] = token
+    for number in np.unique(bins):
+        counts[number] = np.sum(bins == number)
+        some = np.flatnonzero(bins[:n_tokens] == number)[:3]
+        samples[number, : len(some)] = some
     return counts, samples

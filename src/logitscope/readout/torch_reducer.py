@@ -54,7 +54,7 @@ class TorchReducer(Reducer):
             mean=mean,
             deviations=deviations,
             greater=self._count(tile) if sums.counts else None,
-            candidates=_candidates(tile, maximum, sums.k) if sums.k and tile.n_real else None,
+            candidates=self._candidates(tile, maximum, sums.k) if sums.k and tile.n_real else None,
         )
 
     def _count(self, tile: Tile) -> Int[Tensor, "target stage position"] | None:
@@ -69,6 +69,17 @@ class TorchReducer(Reducer):
             torch.sum(above.view(torch.uint8), -1, dtype=torch.int32, out=count)
         return counts
 
+    def _candidates(self, tile: Tile, maximum: Float[Tensor, "stage position"] | None, k: int) -> Candidates:
+        z = tile.logits.flatten(0, 1)[:, : tile.n_real]
+        rows = None
+        if tile.floor is not None:
+            # Late tiles seldom hold one of the k likeliest; a NaN is let through so that the list shows it.
+            peak = tile.logits.amax(-1) if maximum is None else maximum
+            rows = (~(peak <= tile.floor)).flatten().nonzero().squeeze(1)
+            z = torch.index_select(z, 0, rows, out=self._scratch.view(len(rows), tile.n_real))
+        columns = largest(z, k)
+        return Candidates(rows, z.gather(1, columns), columns.int() + tile.start)
+
 
 def _expected(
     logits: Float[Tensor, "stage position column"],
@@ -81,15 +92,3 @@ def _expected(
     The difference of two close logits is exact; the difference of a sum over each would not be.
     """
     return torch.sub(logits, reference, out=scratch).mul_(weights).sum(-1)
-
-
-def _candidates(tile: Tile, maximum: Float[Tensor, "stage position"] | None, k: int) -> Candidates:
-    z = tile.logits.flatten(0, 1)[:, : tile.n_real]
-    rows = None
-    if tile.floor is not None:
-        # Late tiles seldom hold one of the k likeliest; a NaN is let through so that the list shows it.
-        peak = tile.logits.amax(-1) if maximum is None else maximum
-        rows = (~(peak <= tile.floor)).flatten().nonzero().squeeze(1)
-        z = z[rows]
-    columns = largest(z, k)
-    return Candidates(rows, z.gather(1, columns), columns.int() + tile.start)
