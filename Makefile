@@ -10,7 +10,7 @@ CORPUS := $(or $(LOGITSCOPE_SHARED),../shared)/corpus
 # One thread for each test process: the models are tiny, and processes are what is run side by side.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8
 
-.PHONY: help demo test serve format lint bench docs embedded-sort embedded-report clean
+.PHONY: help demo test serve format lint bench docs embedded-sort embedded-report pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -39,7 +39,7 @@ demo: $(VENV)/installed-demo ## the embedded model reads a short passage, in the
 	@mkdir -p demo
 	$(BIN)/logitscope trace --model $(MODEL) --bos --subblocks --file $(PASSAGE) -o demo/passage.trace.safetensors
 	$(BIN)/logitscope likelihood --trace demo/passage.trace.safetensors --top 5
-	$(BIN)/logitscope lens --trace demo/passage.trace.safetensors
+	$(BIN)/logitscope lens --trace demo/passage.trace.safetensors --window 28:46
 	$(BIN)/logitscope trace --trace demo/passage.trace.safetensors -o demo/passage.json
 	@echo
 	@echo "demo/passage.trace.safetensors holds every number of this run and opens without torch; demo/passage.json is the"
@@ -71,6 +71,9 @@ embedded-sort: $(VENV)/installed-dev ## train embedded:sort again (about two min
 
 embedded-report: $(VENV)/installed-dev ## measure the embedded models; held-out books are looked for in $(CORPUS)
 	$(BIN)/python -m training.report --corpus $(CORPUS)
+
+pictures: $(VENV)/installed-dev ## draw the pictures of README.md and docs/ again
+	$(BIN)/python docs/make_pictures.py
 
 bench: ## (not there yet) compare with peers
 	@echo "There are no benchmarks yet; benchmarks/ comes with the fast readout." >&2; exit 1
