@@ -75,8 +75,8 @@ embedded-report: $(VENV)/installed-dev ## measure the embedded models; held-out 
 pictures: $(VENV)/installed-dev ## draw the pictures of README.md and docs/ again
 	$(BIN)/python docs/make_pictures.py
 
-bench: ## (not there yet) compare with peers
-	@echo "There are no benchmarks yet; benchmarks/ comes with the fast readout." >&2; exit 1
+bench: $(VENV)/installed-dev ## memory and time of the readout at GPT-2 small's shape: 1,024 tokens, 25 stages
+	$(BIN)/python benchmarks/readout_memory.py --positions 1024 --stages 25
 
 serve: ## (not there yet) the web app
 	@echo "The web app is not there yet. What works today: make demo, and the logitscope command." >&2; exit 1
