@@ -64,7 +64,9 @@ def capture(
     """
     vectors: dict[str, Tensor] = {}
     calls: dict[int, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+    blocks: dict[tuple[torch.device, torch.dtype, torch.Size], Tensor] = {}
     wanted = set(stages)
+    order = {stage: index for index, stage in enumerate(stages)}
     for stage in stages:
         anatomy.require_stage(stage)
 
@@ -74,9 +76,12 @@ def capture(
         flat = stream.detach().reshape(-1, stream.shape[-1])
         kept = flat[rows if isinstance(rows, slice) else rows.to(flat.device)]
         kept = kept if store is None else store(kept)
-        # A copy, for later modules may add to the stream in place.
-        aliased = kept.untyped_storage().data_ptr() == stream.untyped_storage().data_ptr()
-        vectors[stage] = kept.clone() if aliased else kept
+        # Copied, for later modules may add to the stream in place; and into one block of memory, for many small ones
+        # between the pass's own large ones keep those from being reused.
+        like = (kept.device, kept.dtype, kept.shape)
+        if like not in blocks:
+            blocks[like] = kept.new_empty(len(stages), *kept.shape)
+        vectors[stage] = blocks[like][order[stage]].copy_(kept)
 
     def on_read(stage: str) -> Callable[..., None]:
         return lambda module, args, kwargs: keep(stage, stream_of(args, kwargs))
