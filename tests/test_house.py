@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -57,10 +58,10 @@ def test_public_names_exist_and_are_sorted_into_all() -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_says_what_it_is_for_and_what_is_public(name: str) -> None:
     module = importlib.import_module(name)
-    source = Path(str(module.__file__))
-    if not source.read_text().strip():
-        return
     assert module.__doc__, f"{name} has no module docstring"
+    says_more = len(ast.parse(Path(str(module.__file__)).read_text()).body) > 1
+    if name.endswith("__main__") or not says_more:
+        return
     assert hasattr(module, "__all__"), f"{name} has no __all__"
     missing = [public for public in module.__all__ if not hasattr(module, public)]
     assert not missing
@@ -85,10 +86,13 @@ def outer(a: Float[ndarray, "stage"], b: Float[ndarray, "position"]) -> Float[nd
         names["outer"](np.ones(5), np.ones(5))
 
 
-def test_no_source_file_is_longer_than_600_lines() -> None:
-    folders = [PACKAGE, ROOT / "training", ROOT / "tests"]
+LONG_FOR_A_REASON = {"tests/families.py": "one table with an entry for each family of models"}
+
+
+def test_no_source_file_is_longer_than_600_lines_without_a_reason() -> None:
+    folders = [PACKAGE, ROOT / "training", ROOT / "tests", ROOT / "docs", ROOT / "benchmarks"]
     lengths = {p: len(p.read_text().splitlines()) for folder in folders for p in folder.rglob("*.py")}
-    assert {str(p.relative_to(ROOT)): n for p, n in lengths.items() if n > 600} == {}
+    assert {p.relative_to(ROOT).as_posix() for p, n in lengths.items() if n > 600} == LONG_FOR_A_REASON.keys()
 
 
 def make_targets() -> set[str]:
