@@ -45,13 +45,13 @@ def refusal(name: str, stage: str) -> str:
 
 def test_a_parallel_block_says_what_to_use_instead() -> None:
     assert refusal("gpt_neox", "1.attn") == (
-        "GPTNeoXForCausalLM blocks add attention and MLP in parallel, so there is no stage \"1.attn\". Use \"1.mlp\"."
+        'GPTNeoXForCausalLM blocks add attention and MLP in parallel, so there is no stage "1.attn". Use "1.mlp".'
     )
 
 
 def test_a_block_that_was_not_split_says_so() -> None:
     anatomy = understand(strangers.without_attention()).anatomy
-    with pytest.raises(InputError, match='block 1 of MambaForCausalLM could not be split .* Use "1.mlp"'):
+    with pytest.raises(InputError, match=r'block 1 of MambaForCausalLM could not be split .* Use "1.mlp"'):
         anatomy.require_stage("1.attn")
 
 
@@ -63,7 +63,8 @@ def test_a_block_beyond_the_last_says_how_many_there_are(name: str, stage: str) 
 
 
 @pytest.mark.parametrize(
-    "stage", ["", "mlp", "embed.mlp", "-1.mlp", "0", "0.", "0.mlp ", "0.head", "Embed", "00.mlp", "01.mlp", "².mlp", "٣.mlp"]
+    "stage",
+    ["", "mlp", "embed.mlp", "-1.mlp", "0", "0.", "0.mlp ", "0.head", "Embed", "00.mlp", "01.mlp", "².mlp", "٣.mlp"],
 )
 def test_what_is_no_name_of_a_stage_says_what_names_there_are(stage: str) -> None:
     for name in ("gpt2", "gpt_neox"):

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from families import FAMILIES, shared_model
+from families import FAMILIES, TOKENIZER_SIZE, shared_model
 from torch import Tensor, nn
 from understood import LENGTH, captured, close, ids_of, understand, understood
 
 from logitscope.errors import InputError, ModelError
 from logitscope.model.capture import capture, resume
+from logitscope.model.decode import Decoder
 
 SOME = ["gpt2", "llama", "gemma2", "falcon", "opt-350m", "opt", "bloom", "mpt", "nanochat", "gpt_oss"]
 some_families = pytest.mark.parametrize("name", SOME)
@@ -37,11 +38,25 @@ def test_a_stage_captured_alone_is_the_same_as_among_all(name: str) -> None:
 def test_positions_are_a_slice_of_the_whole(name: str) -> None:
     anatomy = understood(name).anatomy
     stages = anatomy.stages(subblocks=True)
-    for rows in (slice(0, 1), slice(7, 12), slice(LENGTH - 1, LENGTH), slice(None)):
+    for rows in (slice(0, 1), slice(7, 12), slice(LENGTH - 1, LENGTH), slice(None), torch.tensor([2, 3, 11])):
         part = capture(anatomy, ids_of(), stages, rows).vectors
         for stage in stages:
             assert torch.equal(part[stage], captured(name).vectors[stage][rows]), stage
-            assert part[stage].untyped_storage().nbytes() == part[stage].nbytes  # the rest is not held on to
+            # The other positions are not held on to.
+            assert part[stage].untyped_storage().nbytes() == part[stage].nbytes * len(stages)
+
+
+@some_families
+def test_what_is_stored_instead_is_made_of_the_vectors_of_that_stage_and_those_positions(name: str) -> None:
+    anatomy = understood(name).anatomy
+    stages = anatomy.stages(subblocks=True)
+    rows = torch.tensor([1, 4, 5])
+    decoder = Decoder(anatomy, TOKENIZER_SIZE)
+    stored = capture(anatomy, ids_of(), stages, rows, store=decoder.normalise).vectors
+    for stage in stages:
+        wanted = decoder.normalise(captured(name).vectors[stage][rows])
+        assert stored[stage].shape == wanted.shape
+        assert close(stored[stage], wanted), stage
 
 
 def test_stages_come_in_the_order_asked_for_and_only_those() -> None:
@@ -90,14 +105,14 @@ def test_hooks_are_gone_afterwards(name: str) -> None:
     assert n_hooks(model) == before
 
 
-class Stop(Exception):
+class StopHereError(Exception):
     pass
 
 
 @contextmanager
 def failing(module: nn.Module) -> Iterator[None]:
     def fail(*_: Any) -> None:
-        raise Stop
+        raise StopHereError
 
     handle = module.register_forward_pre_hook(fail)
     try:
@@ -110,10 +125,10 @@ def failing(module: nn.Module) -> Iterator[None]:
 def test_hooks_are_gone_after_a_failure_and_the_model_is_not_locked(block: int) -> None:
     model, anatomy = shared_model("gpt2"), understood("gpt2").anatomy
     before = n_hooks(model)
-    with failing(anatomy.blocks[block].module), pytest.raises(Stop):
+    with failing(anatomy.blocks[block].module), pytest.raises(StopHereError):
         capture(anatomy, ids_of(), anatomy.stages(subblocks=True))
     assert n_hooks(model) == before
-    with failing(anatomy.blocks[block].module), pytest.raises(Stop):
+    with failing(anatomy.blocks[block].module), pytest.raises(StopHereError):
         resume(anatomy, captured("gpt2"), captured("gpt2").vectors["0.attn"], f"{block}.attn")
     assert n_hooks(model) == before
     again: list[Tensor] = []
@@ -167,7 +182,9 @@ def test_captured_vectors_are_the_callers_own() -> None:
 def test_dropout_is_off() -> None:
     family = FAMILIES["gpt2"]
     hf = family.build().train()
-    assert torch.equal(capture(understand(hf).anatomy, ids_of(), ["2.mlp"]).vectors["2.mlp"], captured("gpt2").vectors["2.mlp"])
+    assert torch.equal(
+        capture(understand(hf).anatomy, ids_of(), ["2.mlp"]).vectors["2.mlp"], captured("gpt2").vectors["2.mlp"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -229,7 +246,11 @@ def test_two_models_of_one_class_do_not_disturb_each_other() -> None:
 def test_threads_that_share_a_model_wait_for_each_other() -> None:
     names = ["gpt2", "llama"]
     lengths = range(3, 15)
-    expected = {(n, k): capture(understood(n).anatomy, ids_of(k, seed=k), ["1.mlp"]).vectors["1.mlp"] for n in names for k in lengths}
+    expected = {
+        (n, k): capture(understood(n).anatomy, ids_of(k, seed=k), ["1.mlp"]).vectors["1.mlp"]
+        for n in names
+        for k in lengths
+    }
     found: dict[tuple[str, int], Tensor] = {}
 
     def read(name: str, k: int) -> None:

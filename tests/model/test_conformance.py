@@ -200,7 +200,9 @@ def test_blocks_without_attention_conform_at_their_ends() -> None:
 def test_resume_stops_where_it_is_told() -> None:
     anatomy, record = understood("gemma2").anatomy, captured("gemma2")
     for until in range(1, 5):
-        assert close(resume(anatomy, record, record.vectors["embed"], "embed", until), record.vectors[f"{until - 1}.mlp"])
+        assert close(
+            resume(anatomy, record, record.vectors["embed"], "embed", until), record.vectors[f"{until - 1}.mlp"]
+        )
     assert torch.equal(resume(anatomy, record, record.vectors["1.mlp"], "1.mlp", 2), record.vectors["1.mlp"])
 
 

@@ -15,8 +15,8 @@ from logitscope.errors import InputError, ModelError
 from logitscope.model.capture import capture
 from logitscope.model.decode import Decoder, plain_norm
 
-CENTRED = ["gpt2", "opt", "bloom", "phi", "stablelm", "cohere", "cohere2", "mpt", "olmo", "nemotron", "gpt_neox", "ctrl"]
-NOT_CENTRED = ["llama", "gemma", "gemma2", "gemma3", "qwen3", "granite", "nanochat", "mixtral", "olmo2", "phi3", "gpt_oss"]
+CENTRED = ["gpt2", "opt", "bloom", "phi", "stablelm", "cohere", "cohere2", "mpt", "olmo", "nemotron", "gpt_neox"]
+NOT_CENTRED = ["llama", "gemma", "gemma2", "gemma3", "qwen3", "granite", "nanochat", "mixtral", "olmo2", "gpt_oss"]
 
 
 def some_vectors(family: str, rows: int = 5) -> Tensor:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-import numpy as np
-
 from logitscope.errors import InputError, ModelError
 from logitscope.trace import Tokens, Vocabulary
 
@@ -42,6 +40,11 @@ class Tokeniser:
     def n_tokens(self) -> int:
         """One more than the largest id that the tokenizer knows."""
         return max(self.hf.get_vocab().values(), default=-1) + 1
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the vocabulary holds more than special tokens."""
+        return not set(self.hf.get_vocab().values()) <= self._added.keys()
 
     @cached_property
     def special_ids(self) -> frozenset[int]:
@@ -79,7 +82,7 @@ class Tokeniser:
         """
         if token_id in self._added:
             return self._added[token_id].encode()
-        token: str | bytes | None = self.hf.convert_ids_to_tokens(int(token_id))
+        token = self._token(token_id)
         if token is None:
             raise InputError(f"token id {token_id} is not in the tokenizer's vocabulary (0 to {self.n_tokens - 1}).")
         if isinstance(token, bytes):
@@ -112,6 +115,8 @@ class Tokeniser:
         Raises:
             InputError: an empty text, or one that gives no tokens, or a tokenizer without BOS asked for one.
         """
+        if not isinstance(text, str):
+            raise InputError(f"the text is a {type(text).__name__}; give a string, or token ids as ids=.")
         if not text:
             raise InputError("the text is empty; at least one character is needed.")
         _require_encodable(text)
@@ -124,12 +129,9 @@ class Tokeniser:
             raise InputError("the tokenizer made no tokens of the text; give a text with other characters.")
         prefix, source = self._prefix(text, ids, bos)
         pieces = self._pieces(ids, text)
-        offsets = encoded.get("offset_mapping")
         spans = None
-        if offsets is not None:
-            spans = np.array([(0, 0)] * len(prefix) + [tuple(o) for o in offsets], np.int32).reshape(-1, 2)
-        elif b"".join(pieces) != text.encode():
-            spans = np.array([(0, 0)] * len(prefix) + _guess_spans(pieces, text), np.int32).reshape(-1, 2)
+        if b"".join(pieces) != text.encode():
+            spans = [(0, 0)] * len(prefix) + _spans(pieces, text, encoded.get("offset_mapping"))
         all_ids = prefix + ids
         tokens = Tokens.from_pieces(
             ids=all_ids,
@@ -158,7 +160,7 @@ class Tokeniser:
         """The id of the token that stands for exactly this text, a leading space included.
 
         Raises:
-            InputError: no one token does; those that it takes are listed.
+            InputError: no token does; those that it takes are listed.
         """
         _require_encodable(text)
         exact = self._by_bytes.get(text.encode())
@@ -166,16 +168,25 @@ class Tokeniser:
             return exact
         ids = [int(i) for i in self.hf(text, add_special_tokens=False)["input_ids"]]
         shown = ", ".join(repr(self.bytes_of(i).decode(errors="backslashreplace")) for i in ids)
-        raise InputError(f"{text!r} is {len(ids)} tokens for this model ({shown}); name one token, or its id.")
+        raise InputError(
+            f"no token of this model is exactly {text!r}, which it reads as {len(ids)} ({shown}). "
+            "Name one token, or an id."
+        )
 
     @cached_property
     def _by_bytes(self) -> dict[bytes, int]:
-        known = (i for i in reversed(range(self.n_tokens)) if self._knows(i))
-        return {self.bytes_of(i): i for i in known}
+        known = [i for i in reversed(range(self.n_tokens)) if self._knows(i)]
+        # SentencePiece writes only what it has no other token for as single bytes.
+        fallback = {i for i in known if not self._is_byte_level and _BYTE_TOKEN.fullmatch(str(self._token(i)))}
+        return {self.bytes_of(i): i for i in [*fallback, *(i for i in known if i not in fallback)]}
 
     def _prefix(self, text: str, ids: list[int], bos: bool) -> tuple[list[int], str]:
-        full = [int(i) for i in self.hf(text)["input_ids"]]
-        at = next((k for k in range(len(full) - len(ids) + 1) if full[k : k + len(ids)] == ids), 0)
+        encoded = self.hf(text, return_special_tokens_mask=bool(self._parts), verbose=False)
+        full = [int(i) for i in encoded["input_ids"]]
+        fits = [k for k in range(len(full) - len(ids) + 1) if full[k : k + len(ids)] == ids]
+        # A text that is itself the name of a special token fits in two places; the mask marks what was added.
+        start = next((k for k, added in enumerate(encoded.get("special_tokens_mask") or ()) if not added), 0)
+        at = start if start in fits or not fits else fits[0]
         if at:
             return full[:at], "tokenizer"
         if not bos:
@@ -186,13 +197,20 @@ class Tokeniser:
 
     def _pieces(self, ids: Sequence[int], text: str) -> list[bytes]:
         pieces = [self.bytes_of(i) for i in ids]
-        # The space that SentencePiece puts before a text is not part of it.
-        if self._marks_spaces and pieces and b"".join(pieces) == b" " + text.encode():
+        # The space that SentencePiece, or a byte-level tokenizer if told to, puts before a text is no part of it.
+        if pieces and b"".join(pieces) == b" " + text.encode():
             pieces[0] = pieces[0][1:]
         return pieces
 
     def _knows(self, token_id: int) -> bool:
-        return token_id in self._added or self.hf.convert_ids_to_tokens(int(token_id)) is not None
+        return token_id in self._added or self._token(token_id) is not None
+
+    def _token(self, token_id: int) -> str | bytes | None:
+        """As the vocabulary writes it; tokenizers overflow on ids that they could never have."""
+        token: str | bytes | None = None
+        if 0 <= token_id < self.n_tokens:
+            token = self.hf.convert_ids_to_tokens(int(token_id))
+        return token
 
 
 def load_tokenizer(source: str, **options: Any) -> Tokeniser:
@@ -204,13 +222,21 @@ def load_tokenizer(source: str, **options: Any) -> Tokeniser:
     from transformers import AutoTokenizer
 
     try:
-        return Tokeniser(AutoTokenizer.from_pretrained(source, **options))
+        tokeniser = Tokeniser(AutoTokenizer.from_pretrained(source, **options))
     except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"{source} has no tokenizer that can be read ({reason[:160]}). Add its tokenizer.json, or name another "
-            "with tokenizer=."
-        ) from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(_no_tokenizer(source, reason[:160])) from error
+    # Where files are missing, transformers makes an empty tokenizer of the class that the config names.
+    if not tokeniser.has_words:
+        raise ModelError(_no_tokenizer(source, "its vocabulary is missing"))
+    return tokeniser
+
+
+def _no_tokenizer(source: str, reason: str) -> str:
+    return (
+        f"{source} has no tokenizer that can be read ({reason}). "
+        "Add its tokenizer.json, or name another with tokenizer=."
+    )
 
 
 def _types(part: Any) -> set[str]:
@@ -229,6 +255,23 @@ def _require_encodable(text: str) -> None:
         raise InputError(
             f"the text holds a lone surrogate at character {error.start}, which no encoding can write. Remove it."
         ) from error
+
+
+def _spans(pieces: Sequence[bytes], text: str, offsets: Sequence[tuple[int, int]] | None) -> list[tuple[int, int]]:
+    """Character spans of tokens that are not the text byte by byte.
+
+    The tokenizer's own offsets count; but where it drops characters they can be short by what was dropped, and then
+    places at which every token stands literally are better.
+    """
+    found = _guess_spans(pieces, text)
+    if offsets is None:
+        return found
+    given = [(int(start), int(end)) for start, end in offsets]
+    return found if _literal(found, pieces, text) and not _literal(given, pieces, text) else given
+
+
+def _literal(spans: Sequence[tuple[int, int]], pieces: Sequence[bytes], text: str) -> bool:
+    return all(text[start:end].encode() == piece for (start, end), piece in zip(spans, pieces, strict=True))
 
 
 def _guess_spans(pieces: Sequence[bytes], text: str) -> list[tuple[int, int]]:
