@@ -72,7 +72,7 @@ def blank_screen() -> Screen:
 
 def main() -> None:
     trace = ls.load("embedded:tales").trace(PASSAGE.read_text(encoding="utf-8"), bos=True)
-    text, grid = view.likelihood(trace, "bits", "token", 0), view.grid(trace, "top_prob", window=(28, 38))
+    text, grid = view.likelihood(trace, "bits", "token", 0), view.grid(trace, "top_prob", window=(28, 44))
     screen = blank_screen()
     draw("passage", render_likelihood(text, screen), render_grid(grid, screen), screen=screen)
 
