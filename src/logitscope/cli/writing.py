@@ -32,13 +32,13 @@ def check_out(out: Path | None) -> None:
     """Refuses an output file that could not be written, before any time is spent on a model."""
     if out is None:
         return
+    final = Path(os.path.realpath(out))
+    if final.is_dir():
+        raise TraceError(f"{out} is a folder; name a file in it.")
     suffix = out.suffix.lower()
     if suffix not in SUFFIXES:
         not_yet = "not written yet" if suffix in PICTURES else "no format"
         raise InputError(f'{out} ends in "{suffix}", which is {not_yet}; use one of {", ".join(SUFFIXES)}.')
-    final = Path(os.path.realpath(out))
-    if final.is_dir():
-        raise TraceError(f"{out} is a folder; name a file in it.")
     if not final.parent.is_dir():
         raise TraceError(f"the folder of {out} does not exist; make it first.")
     if not os.access(final.parent, os.W_OK):

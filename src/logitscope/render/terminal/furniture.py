@@ -72,7 +72,7 @@ def number_text(number: float | int | None, unit: str, missing: str = "–") -> 
     if unit == "rank":
         return str(number) if number < 100_000 else f"{number / 1000:.0f}k"
     if unit == "probability":
-        return f"{number:.2f}"
+        return f"{number:.2f}" if number >= 0.005 or number == 0 else f"{number:.0e}"
     return f"{number:.1f}" if abs(number) < 1000 else f"{number:.0f}"
 
 
@@ -96,15 +96,16 @@ def caption(screen: Screen, source: Source, *, note: str = "") -> Text:
 def legend(screen: Screen, scale: Scale, further: Iterable[Text] = ()) -> Text:
     """The ramp as swatches that carry their own numbers, what they mean, and the key to marks.
 
-    Without colours there is nothing to explain but the marks and, of the axis, its note.
+    Without colours there is nothing to explain but the marks.
     """
-    meaning = Text(scale.title if screen.coloured else f"numbers: {scale.title}")
+    if not screen.coloured:
+        return join_wrapped(screen, further, gap="   ")
+    meaning = Text(scale.title)
     if scale.unit not in ("rank", "probability", "logit") and "bits" not in scale.title:
         meaning.append(f", {scale.unit}")
-    if scale.note and screen.coloured:
+    if scale.note:
         meaning.append(f" ({scale.note})", DIM)
-    swatches = [_swatches(screen, scale)] if screen.coloured else []
-    return join_wrapped(screen, [*swatches, meaning, *further], gap="   ")
+    return join_wrapped(screen, [_swatches(screen, scale), meaning, *further], gap="   ")
 
 
 def _swatches(screen: Screen, scale: Scale) -> Text:

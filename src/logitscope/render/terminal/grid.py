@@ -43,7 +43,7 @@ def render_grid(view: Grid, screen: Screen, numbers: bool | None = None) -> Grou
     parts: list[Text] = [Text(), heading(screen, _title(view))]
     for start in range(0, len(view.columns), per_panel):
         parts += [Text(), *_panel(view, screen, slice(start, start + per_panel), gutter, guess, figures)]
-    parts += [Text(), legend(screen, view.legend, _key(view, screen))]
+    parts += [Text(), legend(screen, view.legend, _key(view, screen, bool(figures)))]
     parts += [caption(screen, view.source, note=_skipped(view)), Text()]
     return Group(*parts)
 
@@ -135,8 +135,10 @@ def _next(column: Column, screen: Screen) -> str:
     return column.next + (STAR if column.right else "")
 
 
-def _key(view: Grid, screen: Screen) -> Iterator[Text]:
+def _key(view: Grid, screen: Screen, numbers: bool) -> Iterator[Text]:
     """What the marks mean, and only those that occur."""
+    if numbers and not screen.coloured:
+        yield Text(f"numbers: {view.legend.title}")
     if any(cell.matches_final for row in view.rows for cell in row.cells):
         sample = Text("guess", _MATCH) if screen.coloured else Text("[guess]")
         yield sample.append(" = the final guess", "not bold not underline")

@@ -120,8 +120,10 @@ def _bits(view: Likelihood, run: Run) -> float:
 
 def _key(view: Likelihood, screen: Screen) -> Iterator[Text]:
     """What the marks in this text mean, and only those that occur."""
-    if not screen.coloured and view.by != "line":
-        yield Text(f"{screen.glyphs.raised(12)} cost 12 bits; shown from {MARKED_FROM[view.by]:g} on")
+    if view.by == "line" and not screen.coloured:
+        yield Text("in the margin: mean bits per token of the line")
+    elif not screen.coloured:
+        yield Text(f"{screen.glyphs.raised(12)} this {view.by} cost 12 bits; shown from {MARKED_FROM[view.by]:g} on")
     if any(run.place is None and run.text for run in view.runs):
         sample = Text(" not scored ", screen.paint(view.legend, None) + Style(italic=True))
         yield sample if screen.coloured else Text(f"{screen.glyphs.unscored} not scored")
