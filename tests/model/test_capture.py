@@ -210,7 +210,7 @@ def test_blocks_that_were_not_run_are_said() -> None:
         capture(anatomy, ids_of(), ["embed", "2.mlp"])
 
 
-# --------------------------------------------------------------------------------------------- several at one time
+# ------------------------------------------------------------------------ several at one time
 
 
 def test_a_capture_in_the_middle_of_another_models_disturbs_neither() -> None:

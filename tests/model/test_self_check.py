@@ -77,7 +77,7 @@ def test_every_family_passes_by_a_wide_margin(family: Family) -> None:
     assert check.causal <= 1e-5
 
 
-# ------------------------------------------------------------------------------------------- what is left out is seen
+# ------------------------------------------------------------------------ what is left out is seen
 
 
 def test_the_zoo_has_something_to_leave_out() -> None:
@@ -155,7 +155,7 @@ def test_a_wrong_projection_before_the_head_is_refused() -> None:
     refused("opt-350m", replace(anatomy, tail=(projection,)))
 
 
-# ----------------------------------------------------------------------------------------- what is mistaken is seen
+# ------------------------------------------------------------------------ what is mistaken is seen
 
 SEQUENTIAL = ["gpt2", "llama", "gemma2", "olmo2", "bloom", "granite", "mpt", "glm4"]
 
@@ -262,7 +262,7 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
         understand(broken)
 
 
-# ---------------------------------------------------------------------------------------------------- reading ahead
+# ------------------------------------------------------------------------ reading ahead
 
 
 class SeesAll(nn.Module):

@@ -87,7 +87,7 @@ def exact(tokens: Tokens, text: str) -> None:
         assert tokens.spans[:, 1].max() == len(text)
 
 
-# ------------------------------------------------------------------------------------------------------- every byte
+# ------------------------------------------------------------------------ every byte
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=ascii)
@@ -181,7 +181,7 @@ def test_a_prefix_space_of_a_byte_level_tokenizer_is_no_part_of_the_text() -> No
     assert tokens.ids[0] == hf.convert_tokens_to_ids("Ġt")
 
 
-# ------------------------------------------------------------------------------------------------- lossy, and says so
+# ------------------------------------------------------------------------ lossy, and says so
 
 
 def test_words_without_their_spaces_are_lossy_and_keep_their_spans() -> None:
@@ -242,7 +242,7 @@ def test_a_tokenizer_without_offsets_gets_spans_from_its_bytes() -> None:
     assert tokens.spans.tolist() == [[0, 1], [2, 3], [3, 4]]
 
 
-# --------------------------------------------------------------------------------------------------------------- BOS
+# ------------------------------------------------------------------------ BOS
 
 
 def test_without_a_convention_nothing_is_put_before_a_text() -> None:
@@ -294,7 +294,7 @@ def test_the_beginning_of_a_sequence_in_a_sentencepiece_text(sentencepiece: Toke
     assert tokens.special.tolist() == [True, False]
 
 
-# -------------------------------------------------------------------------------------------------------------- refused
+# ------------------------------------------------------------------------ refused
 
 
 def test_an_empty_text_is_refused() -> None:
@@ -316,7 +316,7 @@ def test_what_is_no_string_is_refused(text: Any) -> None:
         byte_level().encode(text)
 
 
-# ----------------------------------------------------------------------------------------------------------------- ids
+# ------------------------------------------------------------------------ ids
 
 
 def test_ids_make_the_text_that_their_bytes_are() -> None:
@@ -384,7 +384,7 @@ def test_every_id_of_a_vocabulary_has_a_name(gpt2: Tokeniser) -> None:
     assert {bytes([b]) for b in range(256)} <= set(names.pieces.values())
 
 
-# ------------------------------------------------------------------------------------------------- tokens to be watched
+# ------------------------------------------------------------------------ tokens to be watched
 
 
 def test_a_text_that_is_one_token_is_that_token(gpt2: Tokeniser) -> None:
@@ -441,7 +441,7 @@ def test_a_tokens_own_text_names_it(token_id: int) -> None:
     assert byte_level().bytes_of(byte_level().token_id(text)) == piece
 
 
-# --------------------------------------------------------------------------------------------------------------- files
+# ------------------------------------------------------------------------ files
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "gemma", "gpt_neox", "qwen2", "bloom"])

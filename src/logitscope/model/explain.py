@@ -48,6 +48,10 @@ def plain_load_errors(name: str) -> Iterator[None]:
             yield
     except LogitscopeError:
         raise
+    except PermissionError as error:
+        raise ResourceError(
+            f"{name} cannot be read: permission denied. Ask for the right to read its files."
+        ) from error
     except Exception as error:
         raise ModelError(f"{name} {_explain(error)}") from error
 
@@ -87,7 +91,9 @@ def _explain(error: Exception) -> str:
         )
     if "accelerate" in text and "device_map" in text:
         return 'needs the accelerate package for device_map: pip install "logitscope[large]".'
-    return f"could not be loaded: {_line(error)}"
+    if "FileNotFoundError" in kinds:
+        return f"lacks a file ({_line(error)}). Fetch or copy it again."
+    return f"could not be loaded: {_line(error).rstrip('.')}."
 
 
 def _line(error: BaseException) -> str:

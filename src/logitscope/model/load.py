@@ -7,6 +7,7 @@ person can mend becomes one line. Knows files, the hub and transformers; knows n
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from logitscope.model.tokenise import Tokeniser, load_tokenizer
 __all__ = ["load_model"]
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack")
 
 
@@ -37,19 +39,28 @@ def load_model(
 ) -> Model:
     """Loads and checks a model; see `logitscope.load` for the arguments."""
     with plain_load_errors(str(model) if isinstance(model, (str, Path)) else type(model).__name__):
+        placed = _device(device)
         if not isinstance(model, (str, Path)):
-            return _of_object(model, tokenizer, device)
+            for option, value in {"revision": revision, "dtype": dtype, "device_map": device_map}.items():
+                if value is not None:
+                    raise InputError(f"{option}= was given with a loaded model; it is for models loaded by name.")
+            return _of_object(model, tokenizer, placed)
+        if placed is not None and device_map is not None:
+            raise InputError("device= and device_map= were given; give one of the two.")
         name, source, local = _locate(str(model))
         options = {"revision": revision, "trust_remote_code": trust_remote_code}
         if local:
             _require_weights(name, Path(source))
-        hf = _from_pretrained(name, source, dtype, device, device_map, options)
-        tokeniser = _tokeniser(name, source, tokenizer, options)
+        hf = _from_pretrained(name, source, dtype, placed, device_map, options)
+        if tokenizer is None:
+            tokeniser = _tokeniser(source, **options)
+        else:
+            tokeniser = _tokeniser(tokenizer, trust_remote_code=trust_remote_code)
         commit = getattr(hf.config, "_commit_hash", None)
         return Model.of(name, hf, tokeniser, commit, _weight_files(Path(source), source, commit))
 
 
-def _of_object(hf: Any, tokenizer: Any, device: Any) -> Model:
+def _of_object(hf: Any, tokenizer: Any, device: torch.device | None) -> Model:
     if not hasattr(hf, "get_output_embeddings"):
         raise InputError(
             f"a {type(hf).__name__} was given as model; needed is a hub id, a folder, embedded:NAME, or a loaded "
@@ -61,8 +72,7 @@ def _of_object(hf: Any, tokenizer: Any, device: Any) -> Model:
     name = Path(name).name if Path(name).is_absolute() else name
     if device is not None:
         hf = hf.to(device)
-    tokeniser = load_tokenizer(str(tokenizer)) if isinstance(tokenizer, (str, Path)) else Tokeniser(tokenizer)
-    return Model.of(name, hf, tokeniser, getattr(hf.config, "_commit_hash", None))
+    return Model.of(name, hf, _tokeniser(tokenizer, trust_remote_code=False), getattr(hf.config, "_commit_hash", None))
 
 
 def _locate(model: str) -> tuple[str, str, bool]:
@@ -70,16 +80,16 @@ def _locate(model: str) -> tuple[str, str, bool]:
     if model.startswith(PREFIX):
         return model, str(embedded_folder(model)), True
     path = Path(model).expanduser()
-    if path.is_dir():
+    if model and path.is_dir():
         return path.resolve().name, str(path), True
     if path.is_file():
         raise ModelError(f"{model} is a file; give the folder that holds config.json and the safetensors weights.")
-    looks_like_path = model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model
+    looks_like_path = model.startswith((".", "/", "~")) or model.endswith("/") or model.count("/") > 1 or "\\" in model
     if looks_like_path:
         raise ModelError(
             f"there is no folder {model}; give a folder, a hub id such as openai-community/gpt2, or embedded:tales."
         )
-    if not model or any(c.isspace() for c in model) or model.count("/") > 1:
+    if not model or any(c.isspace() for c in model):
         raise ModelError(
             f"{model!r} is no model name; give a hub id such as openai-community/gpt2, a folder, or embedded:tales."
         )
@@ -89,7 +99,13 @@ def _locate(model: str) -> tuple[str, str, bool]:
 def _require_weights(name: str, folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{name} has no config.json; give a folder that save_pretrained wrote.")
-    if any(folder.glob("*.safetensors")):
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{name} has a config.json that is no JSON ({error}). Fetch or copy it again.") from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{name} has a config.json that is no JSON object. Fetch or copy it again.")
+    if (folder / _WHOLE).is_file() or (folder / _INDEX).is_file():
         return
     pickled = sorted(p.name for pattern in _PICKLED for p in folder.glob(pattern))
     if pickled:
@@ -97,23 +113,25 @@ def _require_weights(name: str, folder: Path) -> None:
             f"{name} holds only pickled weights ({pickled[0]}), and unpickling can run any code. "
             "Convert them: load the model where you trust it and call save_pretrained, which writes safetensors."
         )
-    raise ModelError(f"{name} holds no weights; a *.safetensors file is needed beside config.json.")
+    raise ModelError(f"{name} holds no weights; {_WHOLE} or {_INDEX} is needed beside config.json.")
 
 
-def _from_pretrained(name: str, source: str, dtype: Any, device: Any, device_map: Any, options: dict[str, Any]) -> Any:
+def _from_pretrained(
+    name: str, source: str, dtype: Any, device: torch.device | None, device_map: Any, options: dict[str, Any]
+) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     with _quiet():
         config = AutoConfig.from_pretrained(source, **options)
         _require_causal(name, config, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, options["trust_remote_code"])
-        placed = torch.device(device) if device is not None else None
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             source,
             config=config,
-            dtype=_dtype(dtype, placed, device_map),
+            dtype=_dtype(dtype, device, device_map),
             device_map=device_map,
             use_safetensors=True,
+            ignore_mismatched_sizes=True,  # they are refused below, by name
             output_loading_info=True,
             **options,
         )
@@ -124,7 +142,14 @@ def _from_pretrained(name: str, source: str, dtype: Any, device: Any, device_map
             f"the weights of {name} lack {len(missing)} tensors that {type(hf).__name__} needs ({missing[0]}, ...); "
             "they would have been random. Use complete weights of that class."
         )
-    return hf if placed is None or device_map is not None else hf.to(placed)
+    mismatched = sorted(report.get("mismatched_keys") or ())
+    if mismatched:
+        key, found, wanted = mismatched[0]
+        raise ModelError(
+            f"the weights of {name} do not fit its config.json: {key} has shape {tuple(found)}, but {tuple(wanted)} is "
+            "needed. Use the config that belongs to them."
+        )
+    return hf if device is None else hf.to(device)
 
 
 def _require_causal(name: str, config: Any, causal: Mapping[str, Any], trusted: bool) -> None:
@@ -157,24 +182,40 @@ def _dtype(dtype: Any, device: torch.device | None, device_map: Any) -> Any:
     return _DTYPES[dtype]
 
 
-def _tokeniser(name: str, source: str, tokenizer: Any, options: dict[str, Any]) -> Tokeniser:
-    with _quiet():
-        if tokenizer is None:
-            return load_tokenizer(source, **options)
-        if isinstance(tokenizer, (str, Path)):
-            return load_tokenizer(str(tokenizer), trust_remote_code=options["trust_remote_code"])
+def _device(device: Any) -> torch.device | None:
+    try:
+        return None if device is None else torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"device {device!r} was given; it is a name such as cpu, cuda, cuda:1 or mps.") from error
+
+
+def _tokeniser(tokenizer: Any, **options: Any) -> Tokeniser:
+    if isinstance(tokenizer, (str, Path)):
+        with _quiet():
+            return load_tokenizer(str(tokenizer), **options)
+    if not hasattr(tokenizer, "get_vocab"):
+        raise InputError(
+            f"a {type(tokenizer).__name__} was given as tokenizer; needed is a folder, a hub id or a loaded "
+            "Hugging Face tokenizer."
+        )
     return Tokeniser(tokenizer)
 
 
 def _weight_files(folder: Path, source: str, commit: str | None) -> list[Path]:
-    if folder.is_dir():
-        return sorted(folder.glob("*.safetensors"))
-    if commit is None:
-        return []
-    from huggingface_hub import try_to_load_from_cache
+    """The files that were read; others that lie beside them (adapters, other formats) are not the model."""
+    if not folder.is_dir():
+        if commit is None:
+            return []
+        from huggingface_hub import try_to_load_from_cache
 
-    config = try_to_load_from_cache(source, "config.json", revision=commit)
-    return sorted(Path(config).parent.glob("*.safetensors")) if isinstance(config, str) else []
+        config = try_to_load_from_cache(source, "config.json", revision=commit)
+        if not isinstance(config, str):
+            return []
+        folder = Path(config).parent
+    if (folder / _WHOLE).is_file():
+        return [folder / _WHOLE]
+    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    return sorted(folder / name for name in set(index["weight_map"].values()))
 
 
 @contextlib.contextmanager
