@@ -75,10 +75,9 @@ def main() -> None:
     seconds, busy = time.perf_counter() - started, time.process_time() - busy
     results = sum(array.nbytes for array in arrays.values())  # type: ignore[attr-defined]
     logits = 4 * arguments.positions * arguments.stages * arguments.vocab
-    print(
-        f"{arguments.stages} stages × {arguments.positions} positions × {arguments.vocab} logits, d = {arguments.d_model}"
-    )
-    print(f"{seconds:8.1f} s      {torch.get_num_threads()} threads, {seconds / (logits / 4) * 1e9:.1f} ns per logit")
+    shape = f"{arguments.stages} stages × {arguments.positions} positions × {arguments.vocab} logits"
+    print(f"{shape}, d_model = {arguments.d_model}, {torch.get_num_threads()} threads")
+    print(f"{seconds:8.1f} s      {busy:.1f} s of processor time, {busy / (logits / 4) * 1e9:.1f} ns per logit")
     print(f"{(high_water() - before) / MIB:8.1f} MiB    peak over what was held before")
     print(f"{results / MIB:8.1f} MiB    of that are the results")
     print(f"{logits / MIB:8.1f} MiB    would be all logits in fp32")

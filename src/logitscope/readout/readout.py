@@ -42,7 +42,7 @@ def read_out(
     input_ids: Tensor | np.ndarray | Sequence[int],
     next_ids: Tensor | np.ndarray | Sequence[int],
     request: Request | None = None,
-    vocab_tile: int = 2048,
+    vocab_tile: int = 1536,
     position_block: int = 1024,
     reducer: Reducer | None = None,
 ) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KEPT_BYTES", "Source", "Stacks", "Vectors", "as_vectors"]
 
-KEPT_BYTES = 16 << 20
+KEPT_BYTES = 12 << 20
 """How much of what was fetched is kept for the next vocabulary tile."""
 
 
