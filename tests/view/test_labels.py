@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -81,7 +82,7 @@ def test_runs_of_a_piece_join_to_it(piece: bytes) -> None:
     runs = decode_partly(piece)
     assert b"".join(run if isinstance(run, bytes) else run.encode() for run in runs) == piece
     assert has_partial(piece) == any(isinstance(run, bytes) for run in runs)
-    assert all(type(a) is not type(b) for a, b in zip(runs, runs[1:], strict=False))
+    assert all(type(a) is not type(b) for a, b in pairwise(runs))
 
 
 def test_an_id_without_bytes_is_shown_as_its_number() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import regex
 from hypothesis import given
@@ -29,7 +31,7 @@ def cut_texts(draw: st.DrawFn) -> Tokens:
     data = draw(TEXTS).encode()
     cuts = sorted(draw(st.sets(st.integers(1, max(1, len(data) - 1)), max_size=8)))
     ends = [0, *(c for c in cuts if c < len(data)), len(data)]
-    pieces = [data[a:b] for a, b in zip(ends, ends[1:], strict=False) if a < b]
+    pieces = [data[a:b] for a, b in pairwise(ends) if a < b]
     return tokens_of(pieces, bos=draw(st.booleans()))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 
 from logitscope.errors import InputError
 
@@ -145,6 +146,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+@lru_cache(maxsize=4096)
 def ink_on(colour: str) -> str:
     """Black or white, whichever reads better on `colour`.
 

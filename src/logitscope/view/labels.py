@@ -32,9 +32,7 @@ def visible(piece: bytes | str, *, spaces: bool = False) -> str:
     """
     runs = (piece,) if isinstance(piece, str) else decode_partly(piece)
     marks = MARKS | {" ": " "} if spaces else MARKS
-    shown = "".join(
-        "".join(f"\\x{byte:02X}" for byte in run) if isinstance(run, bytes) else _inked(run, marks) for run in runs
-    )
+    shown = "".join(_escaped(run) if isinstance(run, bytes) else _inked(run, marks) for run in runs)
     # A label that begins with a combining mark would sit on whatever its neighbour ends with.
     return "◌" + shown if shown and unicodedata.category(shown[0])[0] == "M" else shown
 
@@ -51,9 +49,11 @@ def id_label(vocabulary: Vocabulary, token_id: int) -> str:
     return f"#{token_id}" if piece is None else visible(piece)
 
 
-def flowing(text: str) -> str:
+def flowing(text: bytes | str) -> str:
     """Running text for a screen: newlines, tabs and spaces kept, CRLF drawn as one newline, the rest as `visible`."""
-    return _inked(text.replace("\r\n", "\n"), {"\r": MARKS["\r"], "\n": "\n", "\t": "\t"}, spaces=True)
+    if isinstance(text, str):
+        return _inked(text.replace("\r\n", "\n"), {"\r": MARKS["\r"], "\n": "\n", "\t": "\t"}, spaces=True)
+    return "".join(_escaped(run) if isinstance(run, bytes) else flowing(run) for run in decode_partly(text))
 
 
 def decode_partly(piece: bytes) -> tuple[str | bytes, ...]:
@@ -83,6 +83,10 @@ def decode_partly(piece: bytes) -> tuple[str | bytes, ...]:
 def has_partial(piece: bytes) -> bool:
     """Whether some of the bytes are only a part of a character."""
     return any(isinstance(run, bytes) for run in decode_partly(piece))
+
+
+def _escaped(run: bytes) -> str:
+    return "".join(f"\\x{byte:02X}" for byte in run)
 
 
 def _inked(text: str, marks: dict[str, str], *, spaces: bool = False) -> str:

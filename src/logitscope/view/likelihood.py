@@ -15,7 +15,7 @@ import numpy as np
 from logitscope.errors import InputError
 from logitscope.trace.summary import Summary, summarise, token_bits
 from logitscope.trace.trace import Trace
-from logitscope.view.labels import has_partial, id_label, token_label, visible
+from logitscope.view.labels import flowing, has_partial, id_label, token_label, visible
 from logitscope.view.plain import plain, real
 from logitscope.view.scale import BITS_END, LINE_BITS_END, Scale, relative, surprisal
 from logitscope.view.source import Source, source_of
@@ -59,9 +59,10 @@ class Run:
 
     Attributes:
         text: the characters, exactly; joined runs are the text.
-        label: the same made visible, on one line; the name of a token that stands for no text.
+        label: the same made visible, on one line; the name of a token that stands for no text. Of a `partial` run: what
+            to draw instead of `text`, newlines, tabs and spaces kept.
         start: the first character in the text.
-        partial: its bytes are no whole characters, so that only `label` can be drawn.
+        partial: it holds bytes that are no whole characters, which `text` cannot show.
         pieces: its tokens.
         bits: the sum over its tokens; None where one of them has none (for lines: where all of them have none).
         number: what is coloured: bits, bits per token for lines, or nats on the relative scale.
@@ -244,7 +245,7 @@ def _run(
     colour = legend.colour(place)
     return Run(
         text=text,
-        label=visible(joined) if partial else visible(text) or "".join(piece.label for piece in held),
+        label=flowing(joined) if partial else visible(text) or "".join(piece.label for piece in held),
         start=stretch.start,
         partial=partial,
         pieces=held,

@@ -103,7 +103,9 @@ def _drawn(view: Likelihood, run: Run, screen: Screen) -> str:
         return shown
     mark = _mark(view, run, screen)
     body = shown.rstrip("\n")
-    return body + mark + shown[len(body) :]
+    # A line break's number needs something to stand behind, or it would run into its neighbour's.
+    behind = screen.glyphs.newline if mark and not body else ""
+    return body + behind + mark + shown[len(body) :]
 
 
 def _mark(view: Likelihood, run: Run, screen: Screen) -> str:

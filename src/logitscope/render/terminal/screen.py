@@ -62,7 +62,6 @@ class Glyphs:
     digits: str = "⁰¹²³⁴⁵⁶⁷⁸⁹"
     unscored: str = "°"
     seam: str = "┊"
-    rule: str = "─"
     bar: str = "█"
     half: str = "▌"
     dot: str = "·"
@@ -70,13 +69,26 @@ class Glyphs:
     before: str = "▸"
     after: str = "◂"
     missing: str = "–"
+    newline: str = "⏎"
 
     def raised(self, number: int) -> str:
         """A number as superscript."""
         return "".join(self.digits[int(d)] for d in str(number)) if self.digits else f"{{{number}}}"
 
 
-_ASCII = Glyphs("", "{?}", "|", "-", "#", "", "|", "~", ">", "<", "-")
+_ASCII = Glyphs(
+    digits="",
+    unscored="{?}",
+    seam="|",
+    bar="#",
+    half="",
+    dot="|",
+    cut="~",
+    before=">",
+    after="<",
+    missing="-",
+    newline="$",
+)
 
 
 @dataclass(frozen=True)

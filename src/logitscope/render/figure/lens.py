@@ -1,0 +1,231 @@
+"""The lens grid: stages by tokens, each cell the stage's own top guess on a colour, in stacked panels where it is long.
+
+Input tokens stand at 45 degrees below, the tokens that came next above, starred where the final guess was right; cells
+whose guess is the final one are outlined. Draws a `view.Grid`. Knows nothing of traces.
+
+Source: nostalgebraist, "interpreting GPT: the logit lens" (2020).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from logitscope.errors import InputError
+from logitscope.render.figure.fonts import SANS, undrawable
+from logitscope.render.figure.furniture import (
+    BAR_HEIGHT,
+    BOLD,
+    CAPTION,
+    SMALL,
+    Mark,
+    caption,
+    colour_bar,
+    key,
+    no_font,
+    sample,
+    wrapped,
+)
+from logitscope.render.figure.sheet import INK, QUIET, Sheet
+from logitscope.view.colour import NOT_SCORED
+from logitscope.view.grid import Cell, Column, Grid
+from logitscope.view.words import caption_words, number_words
+
+__all__ = ["COLUMNS", "balanced", "draw_lens"]
+
+COLUMNS = 12
+"""Tokens side by side, unless told otherwise; the rest in further panels below."""
+
+STAR = "★"
+
+_GUESS, _NUMBER, _HEAD, _STAGE = 6.4, 5.4, 7.0, 6.4
+_ROW, _TALL_ROW = 13.0, 19.5
+_NARROWEST, _WIDEST = 30.0, 66.0
+_MARGIN = 14.0
+_PAD = 2.5
+_HEAD_LONGEST = 62.0
+"""Points of a tilted label, along its own line."""
+
+_LEAST_WIDTH = 400.0
+_SLOPE = math.sqrt(0.5)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Measures in points."""
+
+    gutter: float
+    cell: float
+    row: float
+    above: float
+    below: float
+    numbers: bool
+
+
+def draw_lens(view: Grid, columns: int | None = None, numbers: bool | None = None) -> Figure:
+    """The grid as a figure.
+
+    Args:
+        view: what to draw.
+        columns: at most so many tokens side by side; 12 by default. Panels come out equally long.
+        numbers: also write the coloured number into each cell; by default for ranks and divergences.
+
+    Raises:
+        InputError: fewer than one column.
+    """
+    if columns is not None and columns < 1:
+        raise InputError(f"panels of {columns} columns were asked for; it takes 1 or more.")
+    numbers = (view.legend.unit == "rank" or view.value.startswith("kl_")) if numbers is None else numbers
+    panels = balanced(len(view.columns), columns or COLUMNS)
+    layout = _layout(view, numbers)
+    longest = max((stop - start for start, stop in panels), default=0)
+    lean = max(layout.above, layout.below) * 0.8
+    width = max(_LEAST_WIDTH, 2 * _MARGIN + layout.gutter + longest * layout.cell + lean)
+    room = width - 2 * _MARGIN
+    marks = list(_marks(view, numbers))
+    captions = wrapped([*caption_words(view.source), *_skipped(view)], CAPTION, room)
+    panel_height = layout.above + len(view.rows) * layout.row + layout.below
+    title, between = 17.0, 10.0
+    height = _MARGIN + title + len(panels) * panel_height + (len(panels) - 1) * between + 12
+    height += BAR_HEIGHT + 8 + (SMALL + 10 if marks else 0) + len(captions) * (CAPTION + 2.5) + _MARGIN
+    sheet = Sheet(width, height)
+
+    sheet.text(_MARGIN, _MARGIN + 8, _title(view), size=8.2, face=BOLD)
+    y = _MARGIN + title
+    for start, stop in panels:
+        _panel(sheet, view, layout, start, stop, y)
+        y += panel_height + between
+    y += 12 - between
+    colour_bar(sheet, view.legend, _MARGIN, y, min(240.0, room * 0.6))
+    y += BAR_HEIGHT + 8
+    if marks:
+        y = key(sheet, marks, _MARGIN, y, room) + 1
+    caption(sheet, view.source, _MARGIN, y, room, _skipped(view))
+    return sheet.figure()
+
+
+def balanced(length: int, most: int) -> list[tuple[int, int]]:
+    """`length` columns cut into as few panels of at most `most` as it takes, alike to one column.
+
+    >>> balanced(25, 12)
+    [(0, 9), (9, 17), (17, 25)]
+    """
+    n = max(1, math.ceil(length / most))
+    size, larger = divmod(length, n)
+    starts = [i * size + min(i, larger) for i in range(n + 1)]
+    return list(zip(starts[:-1], starts[1:], strict=True))
+
+
+def _layout(view: Grid, numbers: bool) -> _Layout:
+    widths = sorted(SANS.width(SANS.inked(cell.text), _GUESS) for row in view.rows for cell in row.cells)
+    # The few longest guesses are cut off rather than setting the width for all.
+    wanted = widths[int(0.97 * (len(widths) - 1))] if widths else 0.0
+    if numbers:
+        texts = [number_words(cell.number, view.legend.unit) for row in view.rows for cell in row.cells]
+        wanted = max([wanted, *(SANS.width(text, _NUMBER) for text in texts)])
+    gutter = max((SANS.width(row.stage, _STAGE) for row in view.rows), default=0.0) + 6
+    inputs = max((_reach(column.input) for column in view.columns), default=0.0)
+    nexts = max((_reach(_next(column)) for column in view.columns), default=0.0)
+    # A tilted input label begins left of its cell.
+    gutter = max(gutter, inputs * _SLOPE - _NARROWEST / 2 - 4)
+    return _Layout(
+        gutter=gutter,
+        cell=min(_WIDEST, max(_NARROWEST, wanted + 2 * _PAD + 1)),
+        row=_TALL_ROW if numbers else _ROW,
+        above=nexts * _SLOPE + _HEAD,
+        below=inputs * _SLOPE + _HEAD + 2,
+        numbers=numbers,
+    )
+
+
+def _reach(label: str) -> float:
+    return min(_HEAD_LONGEST, SANS.width(SANS.inked(label), _HEAD))
+
+
+def _next(column: Column) -> str:
+    return "–" if column.next is None else column.next + (f" {STAR}" if column.right else "")
+
+
+def _panel(sheet: Sheet, view: Grid, layout: _Layout, start: int, stop: int, y: float) -> None:
+    left = _MARGIN + layout.gutter
+    top = y + layout.above
+    bottom = top + len(view.rows) * layout.row
+    for i, column in enumerate(view.columns[start:stop]):
+        middle = left + (i + 0.5) * layout.cell
+        _heads(sheet, column, middle, top, bottom)
+        if column.seam:
+            at = left + i * layout.cell
+            sheet.line([(at, top - 6), (at, bottom + 6)], colour=INK, thickness=0.9, style="dotted")
+    sheet.text(left - 5, top - 3.5, "next", size=_STAGE - 0.6, colour=QUIET, align="right")
+    sheet.text(left - 5, bottom + 7, "input", size=_STAGE - 0.6, colour=QUIET, align="right")
+    for r, row in enumerate(view.rows):
+        at = top + r * layout.row
+        sheet.text(left - 5, at + layout.row / 2 + 2.3, row.stage, size=_STAGE, colour=QUIET, align="right")
+        for i, cell in enumerate(row.cells[start:stop]):
+            _cell(sheet, view, layout, cell, left + i * layout.cell, at)
+
+
+def _heads(sheet: Sheet, column: Column, middle: float, top: float, bottom: float) -> None:
+    """What stands at a position below its column, and what came next above it."""
+    label = SANS.fit(SANS.inked(column.input), _HEAD, _HEAD_LONGEST)
+    sheet.text(middle + 2, bottom + 4, label, size=_HEAD, align="right", base="top", turn=45)
+    face = BOLD if column.right else SANS
+    came = "–" if column.next is None else face.inked(column.next)
+    star = f" {STAR}" if column.right else ""
+    label = face.fit(came, _HEAD, _HEAD_LONGEST - SANS.width(star, _HEAD)) + star
+    sheet.text(middle, top - 3, label, size=_HEAD, face=face, turn=45)
+
+
+def _cell(sheet: Sheet, view: Grid, layout: _Layout, cell: Cell, x: float, y: float) -> None:
+    width, height = layout.cell, layout.row
+    missing = cell.place is None
+    sheet.box(x + 0.4, y + 0.4, width - 0.8, height - 0.8, cell.colour, hatched=missing)
+    if cell.matches_final:
+        sheet.frame(x + 0.4, y + 0.4, width - 0.8, height - 0.8, colour=INK, thickness=0.9)
+    middle, room = x + width / 2, width - 2 * _PAD
+    baseline = y + (height / 2 + 2.2 if not layout.numbers else height * 0.44)
+    text = SANS.fit(SANS.inked(cell.text), _GUESS, room)
+    sheet.text(middle, baseline, text, size=_GUESS, colour=cell.ink, align="center")
+    if layout.numbers:
+        number = number_words(cell.number, view.legend.unit)
+        sheet.text(middle, y + height * 0.84, number, size=_NUMBER, colour=cell.ink, align="center")
+
+
+def _title(view: Grid) -> str:
+    of = f" of {SANS.inked(view.watched)}" if view.watched is not None else ""
+    title = view.legend.title if view.watched is None else view.value.removeprefix("watch_")
+    return f"Each stage's own top guess, coloured by the {title}{of}"
+
+
+def _marks(view: Grid, numbers: bool) -> Iterator[Mark]:
+    """The key: only what occurs."""
+    cells = [cell for row in view.rows for cell in row.cells]
+    if any(cell.matches_final for cell in cells):
+        yield Mark("the guess is the final one", 14, sample(14, "#ffffff", framed=True))
+    if any(column.right for column in view.columns):
+
+        def star(sheet: Sheet, x: float, y: float) -> None:
+            sheet.text(x, y, STAR, size=SMALL, face=BOLD)
+
+        yield Mark("the final guess was right", 5, star)
+    if any(cell.place is None for cell in cells):
+        yield Mark("no number", 14, sample(14, NOT_SCORED, hatched=True))
+    if numbers:
+        yield Mark(f"numbers: {view.legend.title}", 0, lambda *_: None)
+    if any(column.seam for column in view.columns):
+
+        def seam(sheet: Sheet, x: float, y: float) -> None:
+            sheet.line([(x + 2, y - SMALL), (x + 2, y + 1)], colour=INK, thickness=0.9, style="dotted")
+
+        yield Mark("a further window begins", 4, seam)
+    labels = [*(cell.text for cell in cells), *(c.input for c in view.columns), *(c.next or "" for c in view.columns)]
+    if any(undrawable(label) for label in labels):
+        yield no_font()
+
+
+def _skipped(view: Grid) -> tuple[str, ...]:
+    n = len(view.skipped)
+    return (f"{n} stage{'' if n == 1 else 's'} not shown",) if n else ()
