@@ -17,6 +17,7 @@ import torch
 from logitscope.errors import InputError, ModelError
 from logitscope.model.embedded import PREFIX, embedded_folder
 from logitscope.model.explain import plain_load_errors
+from logitscope.model.hub import must_use_cache
 from logitscope.model.model import Model
 from logitscope.model.tokenise import Tokeniser, load_tokenizer
 
@@ -48,9 +49,11 @@ def load_model(
         if placed is not None and device_map is not None:
             raise InputError("device= and device_map= were given; give one of the two.")
         name, source, local = _locate(str(model))
-        options = {"revision": revision, "trust_remote_code": trust_remote_code}
+        options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
         if local:
             _require_weights(name, Path(source))
+        else:
+            options["local_files_only"] = must_use_cache(source, revision)
         hf = _from_pretrained(name, source, dtype, placed, device_map, options)
         if tokenizer is None:
             tokeniser = _tokeniser(source, **options)
