@@ -6,14 +6,25 @@ from functools import cache
 from typing import Any
 
 import torch
-from families import FAMILIES, random_ids, shared_model, tiny_tokenizer
+from families import FAMILIES, TOKENIZER_SIZE, random_ids, shared_model, tiny_tokenizer
 from torch import Tensor
 
 from logitscope.model.capture import Captured, capture
 from logitscope.model.model import Model
 from logitscope.model.tokenise import Tokeniser
+from logitscope.readout import MatrixHead
 
-__all__ = ["LENGTH", "captured", "close", "ids_of", "tolerance", "understand", "understood"]
+__all__ = [
+    "LENGTH",
+    "captured",
+    "close",
+    "ids_of",
+    "tolerance",
+    "true_head",
+    "true_vectors",
+    "understand",
+    "understood",
+]
 
 LENGTH = 20
 """Longer than the sliding windows of the zoo, shorter than its contexts."""
@@ -53,3 +64,22 @@ def close(ours: Tensor, reference: Tensor, times: float = 1.0) -> bool:
         return False
     difference = (ours.double() - reference.double()).abs().max()
     return bool(difference <= times * tolerance(reference)) and bool(torch.isfinite(ours).all())
+
+
+def true_head(name: str) -> MatrixHead:
+    """A family's head as the registry has it, not as it was found."""
+    family = FAMILIES[name]
+    head: Any = shared_model(name).get_submodule(family.head)
+    offset = head.bias if family.head_bias else None
+    return MatrixHead(head.weight, TOKENIZER_SIZE, offset, family.multiplier, family.softcap)
+
+
+@torch.no_grad()
+def true_vectors(name: str, ids: Tensor) -> dict[str, Tensor]:
+    """What the head reads at every stage, through the norm and the projection that the registry has."""
+    family, model, anatomy = FAMILIES[name], shared_model(name), understood(name).anatomy
+    vectors = dict(capture(anatomy, ids, anatomy.stages(subblocks=True)).vectors)
+    for path in (family.final_norm, family.project_out):
+        if path is not None:
+            vectors = {stage: model.get_submodule(path)(x) for stage, x in vectors.items()}
+    return vectors

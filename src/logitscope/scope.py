@@ -5,6 +5,7 @@ Knows every room below it; knows nothing of drawing.
 
 from __future__ import annotations
 
+import operator
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -115,7 +116,7 @@ class Scope:
         stages: Sequence[str] | None = None,
         positions: Iterable[int] | None = None,
         top_k: int | None = None,
-        watch: Sequence[str | int] = (),
+        watch: Sequence[str | int] | str | int = (),
         histogram: bool = False,
         statistics: Iterable[str] | None = None,
         bos: bool = False,
@@ -166,22 +167,26 @@ class Scope:
 
     def _plan(
         self, text: str | None, ids: Sequence[int] | None, lens: str, norm: str, subblocks: bool, embed: bool,
-        stages: Sequence[str] | None, positions: Iterable[int] | None, top_k: int | None, watch: Sequence[str | int],
-        histogram: bool, statistics: Iterable[str] | None, bos: bool, window: int | None, stride: int | None,
+        stages: Sequence[str] | None, positions: Iterable[int] | None, top_k: int | None,
+        watch: Sequence[str | int] | str | int, histogram: bool, statistics: Iterable[str] | None, bos: bool,
+        window: int | None, stride: int | None,
     ) -> _Plan:  # fmt: skip
         model = self.model
         tokens, prefix = self._tokens(text, ids, bos)
         model.require_ids(tokens.ids.tolist())
         chosen = self._stages(stages, subblocks, embed)
-        names = _statistics(statistics, histogram, bool(watch))
+        watched = tuple(self._watched(w) for w in ([watch] if isinstance(watch, (str, int)) else watch))
+        names = _statistics(statistics, histogram, bool(watched))
         request = Request(
             top_k=self._top_k(top_k),
-            watch=tuple(self._watched(w) for w in watch),
+            watch=watched,
             histogram=histogram or bool({"histogram", "histogram_samples"} & (names or frozenset())),
             statistics=names,
         )
-        n_prefix = int(np.argmin([*tokens.special, False])) if prefix != "none" else 0
+        # Of given ids one is the prefix, whatever special ones follow it; a tokenizer may put several before a text.
+        n_prefix = 0 if prefix == "none" else 1 if text is None else int(np.argmin([*tokens.special, False]))
         context = self._context(window)
+        stride = None if stride is None else _whole(stride, "stride")
         windows = plan_windows(len(tokens), context, stride, n_prefix)
         step = windows[1].stop - windows[0].stop if len(windows) > 1 else 0
         return _Plan(
@@ -203,7 +208,7 @@ class Scope:
             raise InputError("give either a text or ids, one of the two.")
         if text is not None:
             return self.model.tokeniser.encode(text, bos=bos)
-        given = [int(i) for i in ids or ()]
+        given = [] if ids is None else [_whole(i, "token id") for i in ids]
         beginning = self.model.tokeniser.hf.bos_token_id
         if bos and beginning is None:
             raise InputError("bos=True was given, but this tokenizer has no BOS token. Leave it out.")
@@ -225,7 +230,7 @@ class Scope:
         n = self.model.n_tokens
         if top_k is None:
             return min(DEFAULT_TOP_K, n)
-        if not 1 <= top_k <= n:
+        if not 1 <= _whole(top_k, "top_k") <= n:
             raise InputError(
                 f"top_k={top_k} was given; it must be from 1 to {n}, the tokens of this model's vocabulary."
             )
@@ -234,7 +239,7 @@ class Scope:
     def _watched(self, token: str | int) -> int:
         if isinstance(token, str):
             return self.model.tokeniser.token_id(token)
-        if not 0 <= token < self.model.n_tokens:
+        if not 0 <= _whole(token, "token id") < self.model.n_tokens:
             raise InputError(
                 f"token id {token} was named, but this model's vocabulary is 0 to {self.model.n_tokens - 1}."
             )
@@ -244,7 +249,7 @@ class Scope:
         limit = self.model.anatomy.context_window
         if window is None:
             return limit
-        if window < 1 or (limit and window > limit):
+        if _whole(window, "window") < 1 or (limit and window > limit):
             most = f"1 to {limit}, what this model can read at once" if limit else "at least 1"
             raise InputError(f"a window of {window} tokens was asked for; it must be {most}.")
         return window
@@ -322,13 +327,21 @@ class Scope:
 def _positions(positions: Iterable[int] | None, length: int) -> np.ndarray:
     if positions is None:
         return np.arange(length, dtype=np.int32)
-    given = [int(p) for p in positions]
+    given = [_whole(p, "position") for p in positions]
     for p in given:
         if not -length <= p < length:
             raise InputError(f"position {p} was asked for, but the text has {length} tokens (0 to {length - 1}).")
     if not given:
         raise InputError("no positions were asked for; leave positions out to read all of them.")
     return np.unique(np.array([p % length for p in given], np.int32))
+
+
+def _whole(number: Any, what: str) -> int:
+    """A whole number of any library's kind; others are not rounded."""
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise InputError(f"{what} {number!r} was given; it must be a whole number.") from None
 
 
 def _statistics(names: Iterable[str] | None, histogram: bool, watch: bool) -> frozenset[str] | None:
