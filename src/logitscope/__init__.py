@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from logitscope import plot
     from logitscope.errors import InputError, LogitscopeError, ModelError, ResourceError, TraceError
     from logitscope.scope import Scope, load
     from logitscope.trace import Trace, open_trace
@@ -31,6 +32,7 @@ __all__ = [
     "TraceError",
     "load",
     "open_trace",
+    "plot",
 ]
 
 _HOMES = {
@@ -47,6 +49,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plot":  # a module, not a name in one
+        return import_module("logitscope.plot")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from logitscope.cli.options import Request, option, takes
 from logitscope.cli.tracing import get_trace
-from logitscope.cli.writing import Pager, check_out, show, write_numbers
+from logitscope.cli.writing import Pager, check_out, show, write_numbers, write_picture
 from logitscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ TopDown = Annotated[bool, option("--top-down", "Draw the first stage at the top.
 Numbers = Annotated[
     bool | None, option("--numbers/--no-numbers", "The coloured number in each cell; always where there is no colour.")
 ]
+Columns = Annotated[
+    int | None, option("--columns", "Tokens side by side in a picture, the rest in panels below; 12 by default.")
+]
 Watch = Annotated[list[str] | None, option("--watch", "Follow a token everywhere, such as ' Paris'; may be repeated.")]
 Lens = Annotated[
     str | None,
@@ -60,6 +63,7 @@ def lens(
     no_embed: NoEmbed = False,
     top_down: TopDown = False,
     numbers: Numbers = None,
+    columns: Columns = None,
     watch: Watch = None,
     lens: Lens = None,
     norm: Norm = None,
@@ -81,7 +85,9 @@ def lens(
     if value.startswith("watch_") and not watch and request.saved is None:
         raise InputError(f"{value} needs a token to follow; name one with --watch TOKEN.")
     shown = parse_window(window)
-    check_out(request.out)
+    if columns is not None and columns < 1:
+        raise InputError(f"--columns {columns} was given; it takes 1 or more.")
+    check_out(request.out, pictures=True)
 
     def asked(scope: Scope) -> Mapping[str, Any]:
         wanted: dict[str, Any] = {"subblocks": subblocks, "embed": not no_embed, "lens": lens or "logit"}
@@ -93,14 +99,22 @@ def lens(
     found = get_trace(request, asked, needs_model={"--lens": lens, "--norm": norm, "--top-k": top_k})
     if write_numbers(found, request):
         return
-    from rich.console import Group
-
     from logitscope import view
-    from logitscope.render.terminal import render_grid, screen
 
     followed: Sequence[int | None] = _followed(found, watch or ()) if value.startswith("watch_") else [None]
     found = _stages(found, subblocks)
     grids = [view.grid(found, value, every, shown, top_down, token, embed=not no_embed) for token in followed]
+    if request.out is not None:
+        from logitscope.render.figure import draw_lens
+
+        if len(grids) > 1:
+            raise InputError(f"{len(grids)} tokens are followed, but a picture shows one; name one with --watch.")
+        write_picture(draw_lens(grids[0], columns, numbers), request.out)
+        return
+    from rich.console import Group
+
+    from logitscope.render.terminal import render_grid, screen
+
     on = screen(sys.stdout)
     show(on, Group(*(render_grid(grid, on, numbers) for grid in grids)), pager=pager)
 

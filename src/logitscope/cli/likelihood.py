@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from logitscope.cli.options import Request, option, takes
 from logitscope.cli.tracing import get_trace
-from logitscope.cli.writing import Pager, check_out, show, write_numbers
+from logitscope.cli.writing import Pager, check_out, show, write_numbers, write_picture
 from logitscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,9 +40,14 @@ def likelihood(
     for name, given, known in (("--scale", scale, ("bits", "relative")), ("--by", by, ("token", "word", "line"))):
         if given not in known:
             raise InputError(f'{name} "{given}" was given; there are {", ".join(known)}.')
-    check_out(request.out)
+    check_out(request.out, pictures=True)
     trace = get_trace(request, _last_stage, needs_model={})
     if write_numbers(trace, request):
+        return
+    if request.out is not None:
+        from logitscope import plot
+
+        write_picture(plot.likelihood(trace, scale, by), request.out)  # type: ignore[arg-type]
         return
     from logitscope import view
     from logitscope.render.terminal import render_likelihood, screen

@@ -14,7 +14,10 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hin
 
 import typer
 
-__all__ = ["ModelOptions", "Request", "option", "takes"]
+__all__ = ["PICTURES", "ModelOptions", "Request", "option", "takes"]
+
+PICTURES = (".png", ".svg", ".pdf")
+"""Suffixes of files that hold a picture."""
 
 P = ParamSpec("P")
 Options = TypeVar("Options", bound="ModelOptions")
@@ -94,14 +97,25 @@ class Request(ModelOptions):
     ] = None
     out: Annotated[
         Path | None,
-        option("--out", "Write to a file: .safetensors (a trace), .json, .csv, .parquet.", "-o", panel=_OUTPUT),
+        option(
+            "--out",
+            "Write to a file: .safetensors (a trace), .json, .csv, .parquet; where there is one, a picture: .png, "
+            ".svg, .pdf.",
+            "-o",
+            panel=_OUTPUT,
+        ),
     ] = None
     json: Annotated[bool, option("--json", "Print the numbers as one JSON object.", panel=_OUTPUT)] = False
 
     @property
     def numeric(self) -> bool:
         """Whether numbers were asked for in place of a picture."""
-        return self.out is not None or self.json
+        return (self.out is not None and not self.drawn) or self.json
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a picture was asked for as a file."""
+        return self.out is not None and self.out.suffix.lower() in PICTURES
 
     @property
     def making(self) -> dict[str, Any]:

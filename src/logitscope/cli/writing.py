@@ -9,45 +9,54 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from logitscope.cli.boundary import say
-from logitscope.cli.options import Request, option
+from logitscope.cli.options import PICTURES, Request, option
 from logitscope.errors import InputError, ResourceError, TraceError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from rich.console import RenderableType
 
     from logitscope.render.terminal import Screen
     from logitscope.trace import Trace
 
-__all__ = ["Pager", "check_out", "show", "write_numbers"]
+__all__ = ["Pager", "check_out", "show", "write_numbers", "write_picture"]
 
 Pager = Annotated[bool, option("--pager", "Page what is taller than the screen.")]
 
 SUFFIXES = (".safetensors", ".json", ".csv", ".parquet")
 
-PICTURES = (".png", ".svg", ".pdf", ".html")
+NOT_YET = (".html",)
 """What a later version writes; named so that the error can say "not yet"."""
 
 
-def check_out(out: Path | None) -> None:
-    """Refuses an output file that could not be written, before any time is spent on a model."""
+def check_out(out: Path | None, *, pictures: bool = False) -> None:
+    """Refuses an output file that could not be written, before any time is spent on a model.
+
+    Args:
+        out: the file.
+        pictures: whether the command draws into files too.
+    """
     if out is None:
         return
     final = Path(os.path.realpath(out))
     if final.is_dir():
         raise TraceError(f"{out} is a folder; name a file in it.")
     suffix = out.suffix.lower()
-    if suffix not in SUFFIXES:
-        not_yet = "not written yet" if suffix in PICTURES else "no format"
-        raise InputError(f'{out} ends in "{suffix}", which is {not_yet}; use one of {", ".join(SUFFIXES)}.')
+    known = (*SUFFIXES, *(PICTURES if pictures else ()))
+    if suffix not in known:
+        why = {**dict.fromkeys(PICTURES, "no format of this command"), **dict.fromkeys(NOT_YET, "not written yet")}
+        raise InputError(f'{out} ends in "{suffix}", which is {why.get(suffix, "no format")}; use {", ".join(known)}.')
     if not final.parent.is_dir():
         raise TraceError(f"the folder of {out} does not exist; make it first.")
     if not os.access(final.parent, os.W_OK):
         raise ResourceError(f"{out} could not be written: its folder may not be written to.")
+    if suffix in PICTURES:
+        import logitscope.render.figure  # noqa: F401 - says what to install where matplotlib is not
 
 
 def write_numbers(trace: Trace, request: Request) -> bool:
     """Writes what was asked for; returns whether anything was, so that no picture is drawn."""
-    if request.out is not None:
+    if request.out is not None and not request.drawn:
         from logitscope.trace.export import write
 
         write(trace, request.out)
@@ -56,7 +65,15 @@ def write_numbers(trace: Trace, request: Request) -> bool:
         # Escapes instead of UTF-8, as in files: a text can hold half of a surrogate pair.
         numbers: dict[str, Any] = {**trace.to_dict(), "summary": _summary(trace)}
         sys.stdout.write(json.dumps(numbers, allow_nan=False) + "\n")
-    return request.numeric
+    return request.numeric and not request.drawn
+
+
+def write_picture(figure: Figure, out: Path) -> None:
+    """Writes a figure to the file that was asked for."""
+    from logitscope.render.figure import write_figure
+
+    write_figure(figure, out)
+    say(f"wrote {out}")
 
 
 def show(screen: Screen, picture: RenderableType, *, pager: bool = False) -> None:

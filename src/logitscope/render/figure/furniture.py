@@ -91,7 +91,7 @@ def key(sheet: Sheet, marks: Iterable[Mark], x: float, y: float, room: float) ->
         sheet.text(at + mark.width + 4, baseline, mark.text, size=SMALL, colour=QUIET)
         at += width + 14
         any_row = True
-    return baseline + 5 if any_row else y
+    return baseline + 6 if any_row else y
 
 
 def sample(width: float, colour: str, *, hatched: bool = False, framed: bool = False) -> Callable[..., None]:

@@ -9,8 +9,9 @@ Source: nostalgebraist, "interpreting GPT: the logit lens" (2020).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from matplotlib.figure import Figure
 
@@ -19,7 +20,6 @@ from logitscope.render.figure.fonts import SANS, undrawable
 from logitscope.render.figure.furniture import (
     BAR_HEIGHT,
     BOLD,
-    CAPTION,
     SMALL,
     Mark,
     caption,
@@ -27,12 +27,12 @@ from logitscope.render.figure.furniture import (
     key,
     no_font,
     sample,
-    wrapped,
 )
 from logitscope.render.figure.sheet import INK, QUIET, Sheet
 from logitscope.view.colour import NOT_SCORED
 from logitscope.view.grid import Cell, Column, Grid
-from logitscope.view.words import caption_words, number_words
+from logitscope.view.scale import Scale
+from logitscope.view.words import number_words
 
 __all__ = ["COLUMNS", "balanced", "draw_lens"]
 
@@ -60,8 +60,6 @@ class _Layout:
     gutter: float
     cell: float
     row: float
-    above: float
-    below: float
     numbers: bool
 
 
@@ -80,30 +78,18 @@ def draw_lens(view: Grid, columns: int | None = None, numbers: bool | None = Non
         raise InputError(f"panels of {columns} columns were asked for; it takes 1 or more.")
     numbers = (view.legend.unit == "rank" or view.value.startswith("kl_")) if numbers is None else numbers
     panels = balanced(len(view.columns), columns or COLUMNS)
-    layout = _layout(view, numbers)
-    longest = max((stop - start for start, stop in panels), default=0)
-    lean = max(layout.above, layout.below) * 0.8
-    width = max(_LEAST_WIDTH, 2 * _MARGIN + layout.gutter + longest * layout.cell + lean)
-    room = width - 2 * _MARGIN
-    marks = list(_marks(view, numbers))
-    captions = wrapped([*caption_words(view.source), *_skipped(view)], CAPTION, room)
-    panel_height = layout.above + len(view.rows) * layout.row + layout.below
-    title, between = 17.0, 10.0
-    height = _MARGIN + title + len(panels) * panel_height + (len(panels) - 1) * between + 12
-    height += BAR_HEIGHT + 8 + (SMALL + 10 if marks else 0) + len(captions) * (CAPTION + 2.5) + _MARGIN
-    sheet = Sheet(width, height)
-
+    layout = _layout(view, panels, numbers)
+    sheet = Sheet(max(_LEAST_WIDTH, _MARGIN + max(_right_edge(view, layout, *panel) for panel in panels)))
+    room = sheet.width - 2 * _MARGIN
     sheet.text(_MARGIN, _MARGIN + 8, _title(view), size=8.2, face=BOLD)
-    y = _MARGIN + title
+    y = _MARGIN + 14
     for start, stop in panels:
-        _panel(sheet, view, layout, start, stop, y)
-        y += panel_height + between
-    y += 12 - between
-    colour_bar(sheet, view.legend, _MARGIN, y, min(240.0, room * 0.6))
-    y += BAR_HEIGHT + 8
-    if marks:
-        y = key(sheet, marks, _MARGIN, y, room) + 1
-    caption(sheet, view.source, _MARGIN, y, room, _skipped(view))
+        y = _panel(sheet, view, layout, start, stop, y) + 6
+    y += 6
+    legend = _legend(view)
+    colour_bar(sheet, legend, _MARGIN, y, min(240.0, room * 0.6))
+    y = key(sheet, _marks(view, legend, numbers), _MARGIN, y + BAR_HEIGHT + 7, room)
+    sheet.height = caption(sheet, view.source, _MARGIN, y, room, _skipped(view)) + _MARGIN - 6
     return sheet.figure()
 
 
@@ -116,46 +102,50 @@ def balanced(length: int, most: int) -> list[tuple[int, int]]:
     n = max(1, math.ceil(length / most))
     size, larger = divmod(length, n)
     starts = [i * size + min(i, larger) for i in range(n + 1)]
-    return list(zip(starts[:-1], starts[1:], strict=True))
+    return list(pairwise(starts))
 
 
-def _layout(view: Grid, numbers: bool) -> _Layout:
+def _layout(view: Grid, panels: Sequence[tuple[int, int]], numbers: bool) -> _Layout:
     widths = sorted(SANS.width(SANS.inked(cell.text), _GUESS) for row in view.rows for cell in row.cells)
     # The few longest guesses are cut off rather than setting the width for all.
     wanted = widths[int(0.97 * (len(widths) - 1))] if widths else 0.0
     if numbers:
         texts = [number_words(cell.number, view.legend.unit) for row in view.rows for cell in row.cells]
         wanted = max([wanted, *(SANS.width(text, _NUMBER) for text in texts)])
-    gutter = max((SANS.width(row.stage, _STAGE) for row in view.rows), default=0.0) + 6
-    inputs = max((_reach(column.input) for column in view.columns), default=0.0)
-    nexts = max((_reach(_next(column)) for column in view.columns), default=0.0)
+    cell = min(_WIDEST, max(_NARROWEST, wanted + 2 * _PAD + 1))
+    names = max((SANS.width(row.stage, _STAGE) for row in view.rows), default=0.0) + 6
     # A tilted input label begins left of its cell.
-    gutter = max(gutter, inputs * _SLOPE - _NARROWEST / 2 - 4)
-    return _Layout(
-        gutter=gutter,
-        cell=min(_WIDEST, max(_NARROWEST, wanted + 2 * _PAD + 1)),
-        row=_TALL_ROW if numbers else _ROW,
-        above=nexts * _SLOPE + _HEAD,
-        below=inputs * _SLOPE + _HEAD + 2,
-        numbers=numbers,
-    )
+    begun = max((_input_reach(view.columns[start]) - cell / 2 for start, _ in panels), default=0.0)
+    return _Layout(max(names, begun), cell, _TALL_ROW if numbers else _ROW, numbers)
 
 
-def _reach(label: str) -> float:
-    return min(_HEAD_LONGEST, SANS.width(SANS.inked(label), _HEAD))
-
-
-def _next(column: Column) -> str:
-    return "–" if column.next is None else column.next + (f" {STAR}" if column.right else "")
-
-
-def _panel(sheet: Sheet, view: Grid, layout: _Layout, start: int, stop: int, y: float) -> None:
+def _right_edge(view: Grid, layout: _Layout, start: int, stop: int) -> float:
+    """How far right a panel and the tilted labels above it reach."""
     left = _MARGIN + layout.gutter
-    top = y + layout.above
+    heads = [left + (i + 0.5) * layout.cell + _next_reach(c) for i, c in enumerate(view.columns[start:stop])]
+    return max([left + (stop - start) * layout.cell, *heads])
+
+
+def _input_reach(column: Column) -> float:
+    """How far the tilted label reaches, down as well as to the left."""
+    return _SLOPE * (min(_HEAD_LONGEST, SANS.width(SANS.inked(column.input), _HEAD)) + _HEAD)
+
+
+def _next_reach(column: Column) -> float:
+    """How far the tilted label reaches, up as well as to the right."""
+    face = BOLD if column.right else SANS
+    text = "–" if column.next is None else face.inked(column.next) + (STAR if column.right else "")
+    return _SLOPE * (min(_HEAD_LONGEST, face.width(text, _HEAD)) + _HEAD)
+
+
+def _panel(sheet: Sheet, view: Grid, layout: _Layout, start: int, stop: int, y: float) -> float:
+    """Draws columns `start:stop` below `y`; returns the y below them."""
+    columns = view.columns[start:stop]
+    left = _MARGIN + layout.gutter
+    top = y + max(map(_next_reach, columns), default=0.0) + 3
     bottom = top + len(view.rows) * layout.row
-    for i, column in enumerate(view.columns[start:stop]):
-        middle = left + (i + 0.5) * layout.cell
-        _heads(sheet, column, middle, top, bottom)
+    for i, column in enumerate(columns):
+        _heads(sheet, column, left + (i + 0.5) * layout.cell, top, bottom)
         if column.seam:
             at = left + i * layout.cell
             sheet.line([(at, top - 6), (at, bottom + 6)], colour=INK, thickness=0.9, style="dotted")
@@ -166,6 +156,7 @@ def _panel(sheet: Sheet, view: Grid, layout: _Layout, start: int, stop: int, y: 
         sheet.text(left - 5, at + layout.row / 2 + 2.3, row.stage, size=_STAGE, colour=QUIET, align="right")
         for i, cell in enumerate(row.cells[start:stop]):
             _cell(sheet, view, layout, cell, left + i * layout.cell, at)
+    return bottom + 4 + max(map(_input_reach, columns), default=0.0)
 
 
 def _heads(sheet: Sheet, column: Column, middle: float, top: float, bottom: float) -> None:
@@ -174,7 +165,7 @@ def _heads(sheet: Sheet, column: Column, middle: float, top: float, bottom: floa
     sheet.text(middle + 2, bottom + 4, label, size=_HEAD, align="right", base="top", turn=45)
     face = BOLD if column.right else SANS
     came = "–" if column.next is None else face.inked(column.next)
-    star = f" {STAR}" if column.right else ""
+    star = STAR if column.right else ""
     label = face.fit(came, _HEAD, _HEAD_LONGEST - SANS.width(star, _HEAD)) + star
     sheet.text(middle, top - 3, label, size=_HEAD, face=face, turn=45)
 
@@ -195,12 +186,19 @@ def _cell(sheet: Sheet, view: Grid, layout: _Layout, cell: Cell, x: float, y: fl
 
 
 def _title(view: Grid) -> str:
-    of = f" of {SANS.inked(view.watched)}" if view.watched is not None else ""
-    title = view.legend.title if view.watched is None else view.value.removeprefix("watch_")
-    return f"Each stage's own top guess, coloured by the {title}{of}"
+    lens = "Logit lens" if view.source.lens == "logit" else f"Lens {view.source.lens}"
+    return f"{lens}: each stage's top guess for the next token"
 
 
-def _marks(view: Grid, numbers: bool) -> Iterator[Mark]:
+def _legend(view: Grid) -> Scale:
+    """The axis of the colours, a followed token named."""
+    if view.watched is None:
+        return view.legend
+    what = {"watch_logit": "logit", "watch_logprob": "natural-log probability", "watch_rank": "rank"}
+    return replace(view.legend, title=f"{what.get(view.value, 'probability')} of {SANS.inked(view.watched)}")
+
+
+def _marks(view: Grid, legend: Scale, numbers: bool) -> Iterator[Mark]:
     """The key: only what occurs."""
     cells = [cell for row in view.rows for cell in row.cells]
     if any(cell.matches_final for cell in cells):
@@ -214,7 +212,7 @@ def _marks(view: Grid, numbers: bool) -> Iterator[Mark]:
     if any(cell.place is None for cell in cells):
         yield Mark("no number", 14, sample(14, NOT_SCORED, hatched=True))
     if numbers:
-        yield Mark(f"numbers: {view.legend.title}", 0, lambda *_: None)
+        yield Mark(f"numbers: {legend.title}", 0, lambda *_: None)
     if any(column.seam for column in view.columns):
 
         def seam(sheet: Sheet, x: float, y: float) -> None:

@@ -14,7 +14,6 @@ from logitscope.render.figure.fonts import MONO, SANS, undrawable
 from logitscope.render.figure.furniture import (
     BAR_HEIGHT,
     BOLD,
-    CAPTION,
     SMALL,
     Mark,
     caption,
@@ -22,14 +21,13 @@ from logitscope.render.figure.furniture import (
     key,
     no_font,
     sample,
-    wrapped,
 )
-from logitscope.render.figure.sheet import FAINT, INK, QUIET, RULE, Sheet
+from logitscope.render.figure.sheet import FAINT, INK, QUIET, RULE, Sheet, mixed
 from logitscope.render.figure.strip import STRIP_HEIGHT, draw_strip
 from logitscope.view.colour import NOT_SCORED
 from logitscope.view.likelihood import Likelihood
 from logitscope.view.strip import Strip
-from logitscope.view.words import caption_words, total_words, unscored_words
+from logitscope.view.words import total_words, unscored_words
 
 __all__ = ["draw_likelihood"]
 
@@ -51,57 +49,47 @@ def draw_likelihood(view: Likelihood, strip: Strip | None = None, width: float =
     """
     gutter = LINE_NUMBERS if view.by == "line" else 0.0
     room = width - 2 * MARGIN
-    segments = flow(view.runs, MONO, TEXT, room - gutter - 2)
-    n_lines = 1 + max((segment.line for segment in segments), default=0)
-    marks = list(_marks(view))
-    captions = wrapped([*caption_words(view.source), *unscored_words(view.summary, view.source)], CAPTION, room)
-    shown = strip is not None and len(strip.bars) > 1
-    height = MARGIN + n_lines * LEADING + 14 + BAR_HEIGHT + 6 + (SMALL + 9) * 2
-    height += (STRIP_HEIGHT + 8 if shown else 0) + len(captions) * (CAPTION + 2.5) + MARGIN
-    sheet = Sheet(width, height)
-
-    _text(sheet, view, segments, MARGIN + gutter, MARGIN)
-    y = MARGIN + n_lines * LEADING + 14
+    sheet = Sheet(width)
+    y = _text(sheet, view, flow(view.runs, MONO, TEXT, room - gutter - 2), MARGIN + gutter, MARGIN) + 12
     bar = min(220.0, room * 0.45)
     colour_bar(sheet, view.legend, MARGIN, y, bar)
-    if marks:
-        key(sheet, marks, MARGIN + bar + 26, y + SMALL + 3.5, room - bar - 26)
-    y += BAR_HEIGHT + 6
-    y = _totals(sheet, view, y)
-    if shown:
-        chart = y + 2
-        y += STRIP_HEIGHT + 8
-    caption(sheet, view.source, MARGIN, y, room, unscored_words(view.summary, view.source))
+    below = key(sheet, _marks(view), MARGIN + bar + 26, y + SMALL + 3.5, room - bar - 26)
+    y = _totals(sheet, view, max(y + BAR_HEIGHT, below) + 4)
+    chart = y
+    shown = strip is not None and len(strip.bars) > 1
+    y += STRIP_HEIGHT + 4 if shown else 0
+    sheet.height = caption(sheet, view.source, MARGIN, y, room, unscored_words(view.summary, view.source)) + MARGIN - 6
     figure = sheet.figure()
     if shown and strip is not None:
         draw_strip(sheet, figure, strip, MARGIN, chart, room)
     return figure
 
 
-def _text(sheet: Sheet, view: Likelihood, segments: list[Segment], x: float, y: float) -> None:
+def _text(sheet: Sheet, view: Likelihood, segments: list[Segment], x: float, y: float) -> float:
+    """Draws the runs; returns the y below the last line."""
     for segment in segments:
         run = view.runs[segment.run]
         top = y + segment.line * LEADING
         missing = run.place is None
         if run.text or run.partial:
-            sheet.box(x + segment.x, top, segment.width, LEADING - 1.4, run.colour, hatched=missing)
+            # A hair of paper between neighbours, so that tokens of one colour can be told apart.
+            sheet.box(x + segment.x, top, segment.width - 0.35, LEADING - 1.4, run.colour, hatched=missing)
         if run.seam and segment.first:
             sheet.line([(x + segment.x, top - 1), (x + segment.x, top + LEADING)], colour=INK, style="dotted")
         baseline = top + LEADING * 0.68
         quiet = FAINT if not run.text else (QUIET if missing else run.ink)
         for at, letters in segment.letters:
-            sheet.text(x + at, baseline, letters, size=TEXT, colour=_faded(letters, quiet, run.ink), face=MONO)
+            sheet.text(x + at, baseline, letters, size=TEXT, colour=_faded(letters, quiet, run.colour), face=MONO)
         if view.by == "line" and segment.first and run.number is not None:
             bits = [piece.bits for piece in run.pieces if piece.bits is not None]
             mean = sum(bits) / len(bits) if bits else 0.0
             sheet.text(x - 8, baseline, f"{mean:.1f}", size=SMALL, colour=QUIET, align="right")
+    return y + LEADING * (1 + max((segment.line for segment in segments), default=0))
 
 
-def _faded(letters: str, colour: str, ink: str) -> str:
+def _faded(letters: str, colour: str, ground: str) -> str:
     """A line break's mark is there for its ground; it must not read as a letter of the text."""
-    if letters != NEWLINE:
-        return colour
-    return "#b9b9b4" if ink == "#000000" else "#a08aa5"
+    return colour if letters != NEWLINE else mixed(colour, ground, 0.55)
 
 
 def _totals(sheet: Sheet, view: Likelihood, y: float) -> float:

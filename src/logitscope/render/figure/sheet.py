@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from logitscope.render.figure.fonts import SANS, Face
 
-__all__ = ["FAINT", "INK", "POINTS", "QUIET", "RULE", "Sheet"]
+__all__ = ["FAINT", "INK", "POINTS", "QUIET", "RULE", "Sheet", "mixed"]
 
 POINTS = 72.0
 """Points in an inch."""
@@ -33,11 +33,11 @@ class Sheet:
 
     Attributes:
         width: of the figure.
-        height: of the figure.
+        height: of the figure; known when all has been laid out, and needed by then.
     """
 
     width: float
-    height: float
+    height: float = 0.0
     _filled: dict[tuple[Any, ...], list[tuple[Sequence[Point], str]]] = field(default_factory=dict)
     _lines: dict[tuple[Any, ...], list[Sequence[Point]]] = field(default_factory=dict)
     _texts: list[dict[str, Any]] = field(default_factory=list)
@@ -57,9 +57,7 @@ class Sheet:
         corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
         self._filled.setdefault((hatched, seamless), []).append((corners, colour))
 
-    def frame(
-        self, x: float, y: float, width: float, height: float, colour: str = INK, thickness: float = 1.0
-    ) -> None:
+    def frame(self, x: float, y: float, width: float, height: float, colour: str = INK, thickness: float = 1.0) -> None:
         """An outline that lies inside the rectangle."""
         inset = thickness / 2
         x, y, width, height = x + inset, y + inset, width - thickness, height - thickness
@@ -156,3 +154,9 @@ class Sheet:
             )
         for text in self._texts:
             axes.text(**text, parse_math=False, zorder=3, clip_on=False)
+
+
+def mixed(colour: str, other: str, share: float) -> str:
+    """The colour with `share` (0..1) of the other in it."""
+    pairs = ((int(colour[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in pairs)

@@ -24,7 +24,7 @@ FORMATS = ("png", "svg", "pdf")
 DOTS = 200
 """Of a PNG, per inch: sharp on a screen that doubles its pixels, and in print."""
 
-_STYLE: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "logitscope", "pdf.fonttype": 42}
+_STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "logitscope", "pdf.fonttype": 42}
 
 _UNDATED: dict[str, dict[str, Any]] = {
     "png": {},

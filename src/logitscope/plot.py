@@ -1,0 +1,86 @@
+"""Figures of a Trace, for notebooks and papers: `ls.plot.likelihood(trace)` and its like.
+
+Each returns a matplotlib Figure; nothing is shown, and no state of pyplot is touched. Knows view specs and their
+renderers, and imports matplotlib when the first figure is drawn.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from logitscope import view
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from logitscope.trace.trace import Trace
+    from logitscope.view.likelihood import ScaleName
+    from logitscope.view.units import By
+
+__all__ = ["lens", "likelihood", "save"]
+
+
+def likelihood(trace: Trace, scale: ScaleName = "bits", by: By = "token", strip: bool = True) -> Figure:
+    """The text coloured by what it cost the model, with surprisal along the text below it.
+
+    Args:
+        trace: must hold `next_logprob`; with `entropy`, the strip shows what was expected.
+        scale: `bits`, an absolute axis, or `relative` to this text alone.
+        by: what is coloured as one: `token`, `word` or `line`.
+        strip: draw surprisal along the text.
+
+    Raises:
+        InputError: an unknown option, a trace without what is needed, or no matplotlib.
+    """
+    from logitscope.render.figure import draw_likelihood
+    from logitscope.view.strip import strip as strip_of
+
+    return draw_likelihood(view.likelihood(trace, scale, by), strip_of(trace) if strip else None)
+
+
+def lens(
+    trace: Trace,
+    value: str = "top_prob",
+    *,
+    every: int = 1,
+    window: tuple[int | None, int | None] | None = None,
+    top_down: bool = False,
+    watch: int | None = None,
+    embed: bool = True,
+    columns: int | None = None,
+    numbers: bool | None = None,
+) -> Figure:
+    """Every stage's own top guess at every position, coloured by a statistic.
+
+    Args:
+        trace: must hold `top_ids` and what `value` needs.
+        value: a name of the numeric contract that is one number per cell.
+        every: keep each `every`-th block, the last always.
+        window: positions `a:b` of the text, None for an open end.
+        top_down: draw `embed` at the top instead of at the bottom.
+        watch: for `watch_*`, which of the watched token ids; the first by default.
+        embed: keep the `embed` stage.
+        columns: at most so many tokens side by side, the rest in panels below; 12 by default.
+        numbers: write the coloured number into each cell; by default for ranks and divergences.
+
+    Raises:
+        InputError: an unknown option, a trace without what is needed, or no matplotlib.
+    """
+    from logitscope.render.figure import draw_lens
+
+    grid = view.grid(trace, value, every, window, top_down, watch, embed)
+    return draw_lens(grid, columns, numbers)
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Writes a figure as .png, .svg or .pdf: text stays text, and the same picture gives the same bytes.
+
+    Raises:
+        InputError: another suffix.
+        TraceError: the folder does not exist.
+        ResourceError: the file system refuses.
+    """
+    from logitscope.render.figure import write_figure
+
+    write_figure(figure, path)
