@@ -32,7 +32,17 @@ def imported_by(statement: str) -> set[str]:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = {"torch", "transformers", "tokenizers", "huggingface_hub", "pandas", "xarray", "rich", "typer"}
+    heavy = {
+        "torch",
+        "transformers",
+        "tokenizers",
+        "huggingface_hub",
+        "pandas",
+        "xarray",
+        "rich",
+        "typer",
+        "matplotlib",
+    }
     assert imported_by("import logitscope") & heavy == set()
 
 
