@@ -79,7 +79,7 @@ def naive_statistics(
     logits: np.ndarray, ids: Sequence[int], top_k: int, watched: Sequence[int] = ()
 ) -> dict[str, np.ndarray]:
     """Every statistic of the contract but the histogram, one cell at a time."""
-    n_stages, n, v = logits.shape
+    n_stages, n, _ = logits.shape
     out: dict[str, np.ndarray] = {}
 
     def put(name: str, s: int, t: int, value: object, shape: tuple[int, ...] = ()) -> None:

@@ -89,6 +89,9 @@ def test_the_relative_axis_is_the_seeds_rule(logprobs: list[float]) -> None:
             assert place is not None
             assert 150 * place == pytest.approx(hue, abs=1e-3)
             assert scale.colour(place) == hsl(150 * place, 0.60, 0.85)
+    for tick in scale.ticks:  # labelled in bits, where they are
+        place = scale.place(-float(tick.label) * math.log(2))
+        assert std < 0.5 or place == pytest.approx(tick.place, abs=0.05)
     assert "two texts cannot be compared" in scale.note
 
 

@@ -45,7 +45,7 @@ def trace(
 
     A .safetensors trace opens again in every command with --trace, and in Python without torch.
     """
-    if not request.numeric:
+    if request.out is None and not request.json:
         raise InputError("a trace needs somewhere to go; give -o FILE (.safetensors, .json, .csv, .parquet) or --json.")
     check_out(request.out)
 

@@ -119,9 +119,12 @@ def relative(logprobs: Float[np.ndarray, " n"], title: str) -> Scale:
     known = known[np.isfinite(known)]
     mean, spread = (float(known.mean()), float(known.std())) if known.size else (0.0, 0.0)
     low, high = mean - 2.5 * spread, mean + 2.5 * spread
-    ends = ((0.0, low), (0.5, mean), (1.0, high)) if spread else ((0.5, mean),)
-    ticks = tuple(Tick(place, f"{max(0.0, -nats / math.log(2)):.1f}") for place, nats in ends)
-    note = "relative to this text (mean ∓ 2.5 standard deviations); two texts cannot be compared by it"
+    ticks: tuple[Tick, ...] = (Tick(0.5, _bits(mean)),)
+    if spread:
+        # Where the axis reaches beyond certainty, which no token can, its last number is that of certainty.
+        end = min(high, 0.0)
+        ticks = (Tick(0.0, _bits(low)), *ticks, Tick((end - low) / (high - low), _bits(end)))
+    note = "relative to this text: mean ∓ 2.5 standard deviations; two texts cannot be compared by it"
     return Scale("next_logprob", title, "nats", "pastel", low, high, ticks=ticks, note=note)
 
 
@@ -178,6 +181,10 @@ def scale_of(name: str, numbers: Float[np.ndarray, "stage position"]) -> Scale:
     low, high = (float(x) for x in np.percentile(known, [5, 95])) if known.size else (0.0, 1.0)
     note = "between the 5th and 95th percentile of what is shown"
     return Scale(name, title, unit, TIDE.name, low, high, ticks=_ticks(low, high), note=note)
+
+
+def _bits(logprob: float) -> str:
+    return f"{abs(logprob) / math.log(2):.1f}"
 
 
 def _title(statistic: Statistic | Derived) -> str:
