@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from logitscope.errors import ModelError
 from logitscope.model.embedded import DEFAULT, EMBEDDED, PREFIX, embedded_folder
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ def overview() -> list[str]:
     """The embedded models and the causal language models in the local hub cache."""
     lines = ["embedded in this package"]
     for name, what in EMBEDDED.items():
-        folder = embedded_folder(PREFIX + name)
-        size = _size(_bytes_of(folder.glob("*.safetensors")))
+        try:
+            size = _size(_bytes_of(embedded_folder(PREFIX + name).glob("*.safetensors")))
+        except ModelError:
+            size = "missing"
         default = " (default)" if PREFIX + name == DEFAULT else ""
         lines.append(f"  {PREFIX + name:<16} {size:>9}  {what.removesuffix('; the default')}{default}")
     cached = list(_cached())

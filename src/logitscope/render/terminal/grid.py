@@ -5,6 +5,7 @@ Draws a `view.Grid`. Knows nothing of traces.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
@@ -39,13 +40,19 @@ def render_grid(view: Grid, screen: Screen, numbers: bool | None = None) -> Grou
     gutter = max(gutter, len("input")) + len(MARGIN)
     guess = _guess_width(view, screen, screen.width - len(MARGIN) - gutter - 2 - figures)
     width = guess + figures + 2  # a blank on either side
-    per_panel = max(1, (screen.width - len(MARGIN) - gutter - 1) // width)
+    per_panel = _balanced(len(view.columns), max(1, (screen.width - len(MARGIN) - gutter - 1) // width))
     parts: list[Text] = [Text(), heading(screen, _title(view))]
     for start in range(0, len(view.columns), per_panel):
         parts += [Text(), *_panel(view, screen, slice(start, start + per_panel), gutter, guess, figures)]
     parts += [Text(), legend(screen, view.legend, _key(view, screen, bool(figures)))]
     parts += [caption(screen, view.source, note=_skipped(view)), Text()]
     return Group(*parts)
+
+
+def _balanced(columns: int, most: int) -> int:
+    """Columns per panel: as few panels as fit, all about as wide, so that none is left with a single column."""
+    panels = max(1, math.ceil(columns / most))
+    return max(1, math.ceil(columns / panels))
 
 
 def _title(view: Grid) -> str:
