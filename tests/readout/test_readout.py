@@ -14,7 +14,9 @@ from torch import Tensor
 from logitscope.errors import InputError
 from logitscope.readout import MatrixHead, Request, read_out
 from logitscope.readout.histogram import BINS, SAMPLES_PER_BIN
-from logitscope.readout.request import NAMES
+from logitscope.readout.reducer import Partial, Tile
+from logitscope.readout.request import NAMES, Sums
+from logitscope.readout.torch_reducer import TorchReducer
 from logitscope.trace import statistics
 from tests.readout.cases import Case, case
 
@@ -278,3 +280,27 @@ def test_a_request_that_cannot_be_met_is_refused(wrong: dict[str, Any]) -> None:
 def test_a_head_whose_parts_do_not_fit_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         MatrixHead(**{"matrix": torch.zeros(4, 2), "n_tokens": 4, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("names", "softcap", "compared"),
+    [
+        ({"kl_from_final", "kl_from_input"}, None, 0),
+        ({"kl_from_final"}, 30.0, 1),
+        ({"kl_to_final", "kl_from_input"}, None, 1),
+        ({"kl_to_final", "kl_to_input"}, None, 2),
+        ({"final_rank", "entropy"}, None, 0),
+    ],
+)
+def test_stages_are_compared_tile_by_tile_only_where_no_shorter_way_is_known(
+    names: set[str], softcap: float | None, compared: int
+) -> None:
+    class Watched(TorchReducer):
+        def __call__(self, tile: Tile, sums: Sums) -> Partial:
+            seen.append(tile)
+            return super().__call__(tile, sums)
+
+    tried, seen = case(n_positions=3, statistics=frozenset(names), softcap=softcap), list[Tile]()
+    tried.check(tried.read(vocab_tile=150, reducer=Watched(torch.device("cpu"))))
+    # Three positions fill a tile's rows, so every stage has its own; the final stage was read before the others.
+    assert [len(tile.compared) for tile in seen[-3:]] == [compared] * 3

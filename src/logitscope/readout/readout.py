@@ -91,7 +91,7 @@ def read_out(
     for start in range(0, n_positions, size):
         stop = min(start + size, n_positions)
         stacks = Stacks(source, start, stop, head.device)
-        block = Block(plan, stacks, Targets(targets.spans, targets.ids[:, start:stop].clone()), workspace)
+        block = Block(plan, stacks, Targets(targets.spans, targets.ids[:, start:stop]), workspace)
         for group, found in block.read():
             where = [plan.stages.index(stage) for stage in group]
             for name, values in found.items():
