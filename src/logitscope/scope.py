@@ -10,6 +10,7 @@ import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -309,7 +310,7 @@ class Scope:
             stride=plan.stride if len(plan.windows) > 1 else 0,
             bos=plan.bos,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            versions=_versions(),
+            versions=dict(_versions()),
         )
         return Trace(
             tokens=plan.tokens,
@@ -357,6 +358,8 @@ def _statistics(names: Iterable[str] | None, histogram: bool, watch: bool) -> fr
         wanted |= {"histogram", "histogram_samples"}
     if watch:
         wanted |= {"watch_logit", "watch_logprob", "watch_rank"}
+    if not wanted:
+        raise InputError("no statistics were asked for; leave statistics out to read all of them.")
     return frozenset(wanted)
 
 
@@ -368,6 +371,8 @@ def _references(names: frozenset[str] | None, last: str) -> Iterable[str]:
         yield "embed"
 
 
+@cache
 def _versions() -> dict[str, str]:
+    """Looked up once: it takes longer than a short trace."""
     packages = ("logitscope", "torch", "transformers", "tokenizers", "numpy")
     return {"python": platform.python_version()} | {package: version(package) for package in packages}
