@@ -7,6 +7,7 @@ renderers, and imports matplotlib when the first figure is drawn.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from logitscope import view
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from logitscope.trace.trace import Trace
+    from logitscope.view.evolution import Score
     from logitscope.view.likelihood import ScaleName
     from logitscope.view.units import By
 
-__all__ = ["lens", "likelihood", "save"]
+__all__ = ["evolution", "histogram", "lens", "likelihood", "save"]
 
 
 def likelihood(trace: Trace, scale: ScaleName = "bits", by: By = "token", strip: bool = True) -> Figure:
@@ -71,6 +73,44 @@ def lens(
 
     grid = view.grid(trace, value, every, window, top_down, watch, embed)
     return draw_lens(grid, columns, numbers)
+
+
+def evolution(trace: Trace, position: int = -1, value: Score = "logit", top_k: int | None = None) -> Figure:
+    """The scores of the followed tokens at one position, stage by stage, each curve named at its end.
+
+    Args:
+        trace: must follow tokens: `watch=first["top_ids"][-1, 0]`, where `first` was read at this position.
+        position: of the text; negative ones count from its end.
+        value: `logit`, `rank` (log axis, 1 at the top) or `logprob`.
+        top_k: only the first so many followed tokens.
+
+    Raises:
+        InputError: an unknown option, a trace without what is needed, or no matplotlib.
+    """
+    from logitscope.render.figure import draw_evolution
+    from logitscope.view.evolution import evolution as evolution_of
+
+    return draw_evolution(evolution_of(trace, position, value, top_k))
+
+
+def histogram(
+    trace: Trace, position: int = -1, stage: str | Sequence[str] | None = None, top_k: int | None = None
+) -> Figure:
+    """The standardised logits at one position, with the followed tokens where they lie: a panel per stage.
+
+    Args:
+        trace: made with `histogram=True`; the tokens that it follows, if any, are placed.
+        position: of the text; negative ones count from its end.
+        stage: one or several; six evenly spaced ones by default.
+        top_k: only the first so many followed tokens.
+
+    Raises:
+        InputError: an unknown option, a trace without what is needed, or no matplotlib.
+    """
+    from logitscope.render.figure import draw_histogram
+    from logitscope.view.histogram import histogram as histogram_of
+
+    return draw_histogram(histogram_of(trace, position, stage, top_k))
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:

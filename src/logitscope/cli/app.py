@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from logitscope.cli.evolution import evolution
+from logitscope.cli.histogram import histogram
 from logitscope.cli.lens import lens
 from logitscope.cli.likelihood import likelihood
 from logitscope.cli.models import models
@@ -23,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (likelihood, lens, trace, models):
+for command in (likelihood, lens, evolution, histogram, trace, models):
     app.command()(command)
 
 

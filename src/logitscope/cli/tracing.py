@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from logitscope.cli.options import ModelOptions, Request
@@ -24,13 +25,18 @@ DEFAULT_MODEL = "embedded:tales"
 
 
 def get_trace(
-    request: Request, asked: Callable[[Scope], Mapping[str, Any]], *, needs_model: Mapping[str, Any]
+    request: Request,
+    asked: Callable[[Scope], Mapping[str, Any]],
+    *,
+    needs_model: Mapping[str, Any],
+    make: Callable[..., Trace] | None = None,
 ) -> Trace:
     """The trace that was asked for.
 
     Args:
         request: the shared options.
         asked: what to pass to `Scope.trace`, once the model's stages are known.
+        make: called instead of `Scope.trace`, with the scope before its arguments.
         needs_model: options of the command that say how to make a trace, None where not given: a saved one is made.
 
     Raises:
@@ -42,7 +48,8 @@ def get_trace(
     with _progress() as advance:
         scope = load_scope(request.model, request)
         options = dict(asked(scope))
-        return scope.trace(
+        read = scope.trace if make is None else partial(make, scope)
+        return read(
             text,
             bos=bool(request.bos),
             window=request.window_size,

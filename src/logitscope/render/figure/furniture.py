@@ -67,7 +67,7 @@ def colour_bar(sheet: Sheet, scale: Scale, x: float, y: float, width: float) -> 
     """
     end = sheet.text(x, y + SMALL, scale.title, size=SMALL, face=BOLD)
     if scale.unit not in scale.title and scale.unit not in ("rank", "probability", "logit"):
-        end = sheet.text(end, y + SMALL, f", {scale.unit}", size=SMALL)
+        end = sheet.text(end + 3, y + SMALL, f"in {scale.unit}", size=SMALL)
     if scale.note:
         sheet.text(end + 4, y + SMALL, f"({scale.note})", size=SMALL - 0.6, colour=QUIET)
     top, height, step = y + SMALL + 4, 8.0, width / _SLICES
@@ -77,18 +77,20 @@ def colour_bar(sheet: Sheet, scale: Scale, x: float, y: float, width: float) -> 
     for tick in scale.ticks:
         at = x + tick.place * width
         sheet.line([(at, top + height), (at, top + height + 2.5)], colour=FAINT, thickness=0.6)
-        sheet.text(at, top + height + 4, tick.label, size=SMALL - 0.4, colour=QUIET, align="center", base="top")
+        align = "left" if tick.place == 0 else "right" if tick.place == 1 else "center"
+        sheet.text(at, top + height + 4, tick.label, size=SMALL - 0.4, colour=QUIET, align=align, base="top")
 
 
 def key(sheet: Sheet, marks: Iterable[Mark], x: float, y: float, room: float) -> float:
     """The entries of the key in rows; returns the y below the last row."""
     at, baseline, any_row = x, y + SMALL, False
     for mark in marks:
-        width = mark.width + 4 + SANS.width(mark.text, SMALL)
+        lead = mark.width + 4 if mark.width else 0.0
+        width = lead + SANS.width(mark.text, SMALL)
         if any_row and at > x and at + width > x + room:
             at, baseline = x, baseline + SMALL + 5
         mark.draw(sheet, at, baseline)
-        sheet.text(at + mark.width + 4, baseline, mark.text, size=SMALL, colour=QUIET)
+        sheet.text(at + lead, baseline, mark.text, size=SMALL, colour=QUIET)
         at += width + 14
         any_row = True
     return baseline + 6 if any_row else y

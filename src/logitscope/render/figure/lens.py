@@ -176,6 +176,8 @@ def _cell(sheet: Sheet, view: Grid, layout: _Layout, cell: Cell, x: float, y: fl
     sheet.box(x + 0.4, y + 0.4, width - 0.8, height - 0.8, cell.colour, hatched=missing)
     if cell.matches_final:
         sheet.frame(x + 0.4, y + 0.4, width - 0.8, height - 0.8, colour=INK, thickness=0.9)
+        if cell.ink != "#000000":  # black alone would not be seen on a deep colour
+            sheet.frame(x + 1.3, y + 1.3, width - 2.6, height - 2.6, colour="#ffffff", thickness=0.6)
     middle, room = x + width / 2, width - 2 * _PAD
     baseline = y + (height / 2 + 2.2 if not layout.numbers else height * 0.44)
     text = SANS.fit(SANS.inked(cell.text), _GUESS, room)
