@@ -139,7 +139,8 @@ def test_missing_packages_are_named_with_what_to_install(
 def test_json_is_strict_and_gives_every_number_back(tmp_path: Path, trace: Trace) -> None:
     write(trace, tmp_path / "t.json")
     found = strict((tmp_path / "t.json").read_text(encoding="utf-8"))
-    assert found == trace.to_dict()
+    # JSON writes half a surrogate pair as it is, and two halves side by side are one character to whoever reads it.
+    assert found == json.loads(json.dumps(trace.to_dict(), allow_nan=False))
     assert list(found["values"]) == list(trace)  # type: ignore[index]
     for name, array in trace.arrays.items():
         listed = np.array(found["values"][name], dtype=object).reshape(array.shape)  # type: ignore[index]
