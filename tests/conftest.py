@@ -28,6 +28,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 install("logitscope")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-goldens", action="store_true", help="rewrite the goldens; then look at the pictures")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with real models, tokenizers and texts, which is not part of the repository."""

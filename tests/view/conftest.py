@@ -13,17 +13,13 @@ import pytest
 GOLDENS = Path(__file__).parent / "goldens"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-goldens", action="store_true", help="rewrite the goldens; then look at the pictures")
-
-
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, Any], None]:
     """Compares plain JSON values with the golden of that name."""
 
     def compare(name: str, value: Any) -> None:
         path = GOLDENS / f"{name}.json"
-        if request.config.getoption("--update-goldens", default=False):
+        if request.config.getoption("--update-goldens"):
             path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         expected = json.loads(path.read_text(encoding="utf-8"))
         assert_alike(json.loads(json.dumps(value)), expected, name)

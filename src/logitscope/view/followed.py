@@ -25,6 +25,7 @@ class Place:
         position: from 0.
         n_tokens: of the text.
         before: the end of the text up to and with this token, as it is.
+        cut: more of the text stands before that.
         input: the label of the token that stands here.
         next: the label of the token that came next; None at the end of the text.
     """
@@ -32,6 +33,7 @@ class Place:
     position: int
     n_tokens: int
     before: str
+    cut: bool
     input: str
     next: str | None
 
@@ -62,6 +64,7 @@ def place_of(trace: Trace, column: int) -> Place:
         position=position,
         n_tokens=len(trace.ids),
         before=trace.tokens.text[max(0, end - CONTEXT) : end],
+        cut=end > CONTEXT,
         input=token_label(trace.tokens, position),
         next=None if last else token_label(trace.tokens, position + 1),
     )

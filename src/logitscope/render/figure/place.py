@@ -17,12 +17,13 @@ _TOP = 14.0
 def draw_place(sheet: Sheet, place: Place, title: str, x: float, room: float) -> float:
     """Draws the title, and below it the end of what was read and what came next; returns the y below."""
     baseline = _TOP + _TITLE
-    sheet.text(x, baseline, f"{title} at position {place.position:,} of {place.n_tokens:,}", size=_TITLE, face=BOLD)
+    sheet.text(x, baseline, f"{title} at position {place.position:,} (0 to {place.n_tokens - 1:,})", size=_TITLE, face=BOLD)
     baseline += _TEXT + 5
     before = SANS.inked(visible(place.before, spaces=True)).strip() or SANS.inked(place.input)
+    cut = place.cut
     while before and SANS.width(before, _TEXT) > room * 0.6:
-        before = before[1:]
-    end = sheet.text(x, baseline, f"… {before}" if place.position else before, size=_TEXT, colour=QUIET)
+        before, cut = before[1:], True
+    end = sheet.text(x, baseline, f"…{before}" if cut else before, size=_TEXT, colour=QUIET)
     came = "the end of the text" if place.next is None else SANS.inked(place.next)
     end = sheet.text(end + 6, baseline, "→", size=_TEXT, colour=FAINT)
     sheet.text(

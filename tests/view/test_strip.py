@@ -1,0 +1,60 @@
+"""The strip: each token's bits beside the entropy of the very prediction that scored it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from logitscope.errors import InputError
+from logitscope.view.strip import strip
+from logitscope.view.words import caption_words, number_words
+from tests.traces import make_trace
+from tests.view.passages import code
+
+Golden = Callable[[str, Any], None]
+
+
+def test_the_view_to_the_last_name_and_colour(golden: Golden) -> None:
+    golden("code.strip", strip(code()).to_dict())
+
+
+def test_a_token_is_beside_the_entropy_of_the_position_before_it() -> None:
+    trace = code()
+    bars = strip(trace).bars
+    assert bars[0].bits is None
+    assert bars[0].expected_bits is None
+    for t in range(1, len(bars)):
+        assert bars[t].bits == trace["surprisal_bits"][-1, t - 1]
+        assert bars[t].expected_bits == trace["entropy_bits"][-1, t - 1]
+
+
+def test_without_entropy_there_is_no_expectation() -> None:
+    trace = make_trace([b"a", b"b"])
+    trace = trace.replace(arrays={"next_logprob": trace["next_logprob"]})
+    assert [bar.expected_bits for bar in strip(trace).bars] == [None, None]
+    with pytest.raises(InputError, match="does not hold"):
+        strip(trace.replace(arrays={}))
+
+
+def test_the_caption_says_which_norm_the_stages_were_read_through() -> None:
+    source = strip(code()).source
+    assert "final norm" not in caption_words(source)  # one stage, the model's own output
+    from dataclasses import replace
+
+    assert "no norm" in caption_words(replace(source, stage=None, norm="none"))
+    assert "final norm" in caption_words(replace(source, stage=None))
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text"),
+    [
+        (9999, "rank", "9,999"), (50257, "rank", "50.3k"), (128256, "rank", "128k"), (1.0, "probability", "1"),
+        (0.997, "probability", ".99+"), (0.0, "probability", ".00"), (2e-7, "probability", "2e-7"),
+        (31.25, "nats", "31.2"), (None, "rank", "–"),
+    ],
+)  # fmt: skip
+def test_a_number_fits_its_cell(number: float | None, unit: str, text: str) -> None:
+    assert number_words(number, unit) == text
+    assert len(text) <= 5
