@@ -56,7 +56,7 @@ def test_a_trace_without_followed_tokens_is_drawn_without_them() -> None:
 def test_what_cannot_be_drawn_is_said() -> None:
     with pytest.raises(InputError, match="make it with histogram=True"):
         histogram(make_trace([b"a"]))
-    with pytest.raises(InputError, match='stage "9.mlp" was asked for'):
+    with pytest.raises(InputError, match=r'stage "9\.mlp" was asked for'):
         histogram(following(), stage="9.mlp")
 
 
