@@ -127,6 +127,18 @@ def test_the_final_guesses_are_outlined_and_right_ones_starred() -> None:
     assert len(starred) == right
 
 
+def test_tokens_stand_beside_the_stage_where_they_are_read() -> None:
+    for top_down in (False, True):
+        figure = plot.lens(make_trace([b"input"]), top_down=top_down)
+        tilted = [text for text in figure.axes[0].texts if text.get_rotation()]
+        starts = min(text.get_position()[1] for text in tilted if text.get_text() == "input")
+        ends = [text.get_position()[1] for text in tilted if text.get_text() == "–"]
+        assert (starts < ends[0]) is top_down
+        words = {text.get_text(): text.get_position()[1] for text in figure.axes[0].texts}
+        assert (words["embed"] < words["2.mlp"]) is top_down
+        assert (words["input"] < words["next"]) is top_down
+
+
 @pytest.mark.parametrize(
     ("length", "most", "sizes"), [(1, 12, [1]), (12, 12, [12]), (13, 12, [7, 6]), (60, 12, [12] * 5)]
 )

@@ -16,7 +16,7 @@ from itertools import pairwise
 from matplotlib.figure import Figure
 
 from logitscope.errors import InputError
-from logitscope.render.figure.fonts import SANS, undrawable
+from logitscope.render.figure.fonts import SANS, Face, undrawable
 from logitscope.render.figure.furniture import (
     BAR_HEIGHT,
     BOLD,
@@ -112,62 +112,74 @@ def _layout(view: Grid, panels: Sequence[tuple[int, int]], numbers: bool) -> _La
     if numbers:
         texts = [number_words(cell.number, view.legend.unit) for row in view.rows for cell in row.cells]
         wanted = max([wanted, *(SANS.width(text, _NUMBER) for text in texts)])
-    cell = min(_WIDEST, max(_NARROWEST, wanted + 2 * _PAD + 1))
+    longest = max(stop - start for start, stop in panels)
+    fill = (_LEAST_WIDTH - 2 * _MARGIN - 40) / longest  # few columns share the width that there is anyway
+    cell = min(_WIDEST, max(_NARROWEST, wanted + 2 * _PAD + 1, fill))
     names = max((SANS.width(row.stage, _STAGE) for row in view.rows), default=0.0) + 6
     # A tilted input label begins left of its cell.
-    begun = max((_input_reach(view.columns[start]) - cell / 2 for start, _ in panels), default=0.0)
+    begun = max(_reach(*_below(view, view.columns[start])) - cell / 2 for start, _ in panels)
     return _Layout(max(names, begun), cell, _TALL_ROW if numbers else _ROW, numbers)
 
 
 def _right_edge(view: Grid, layout: _Layout, start: int, stop: int) -> float:
     """How far right a panel and the tilted labels above it reach."""
     left = _MARGIN + layout.gutter
-    heads = [left + (i + 0.5) * layout.cell + _next_reach(c) for i, c in enumerate(view.columns[start:stop])]
+    heads = [left + (i + 0.5) * layout.cell + _reach(*_above(view, c)) for i, c in enumerate(view.columns[start:stop])]
     return max([left + (stop - start) * layout.cell, *heads])
 
 
-def _input_reach(column: Column) -> float:
-    """How far the tilted label reaches, down as well as to the left."""
-    return _SLOPE * (min(_HEAD_LONGEST, SANS.width(SANS.inked(column.input), _HEAD)) + _HEAD)
+def _input(column: Column) -> tuple[str, Face]:
+    return SANS.fit(SANS.inked(column.input), _HEAD, _HEAD_LONGEST), SANS
 
 
-def _next_reach(column: Column) -> float:
-    """How far the tilted label reaches, up as well as to the right."""
+def _next(column: Column) -> tuple[str, Face]:
+    """What came next, starred where the final guess is that."""
     face = BOLD if column.right else SANS
-    text = "–" if column.next is None else face.inked(column.next) + (STAR if column.right else "")
-    return _SLOPE * (min(_HEAD_LONGEST, face.width(text, _HEAD)) + _HEAD)
+    star = STAR if column.right else ""
+    came = "–" if column.next is None else face.inked(column.next)
+    return face.fit(came, _HEAD, _HEAD_LONGEST - face.width(star, _HEAD)) + star, face
+
+
+# The tokens stand where they are read: what stands there beside the first stage, what came next beside the last.
+
+
+def _above(view: Grid, column: Column) -> tuple[str, Face]:
+    return _input(column) if view.top_down else _next(column)
+
+
+def _below(view: Grid, column: Column) -> tuple[str, Face]:
+    return _next(column) if view.top_down else _input(column)
+
+
+def _reach(label: str, face: Face) -> float:
+    """How far a tilted label reaches, sideways as well as up or down."""
+    return _SLOPE * (face.width(label, _HEAD) + _HEAD)
 
 
 def _panel(sheet: Sheet, view: Grid, layout: _Layout, start: int, stop: int, y: float) -> float:
     """Draws columns `start:stop` below `y`; returns the y below them."""
     columns = view.columns[start:stop]
     left = _MARGIN + layout.gutter
-    top = y + max(map(_next_reach, columns), default=0.0) + 3
+    top = y + max(_reach(*_above(view, column)) for column in columns) + 3
     bottom = top + len(view.rows) * layout.row
     for i, column in enumerate(columns):
-        _heads(sheet, column, left + (i + 0.5) * layout.cell, top, bottom)
+        middle = left + (i + 0.5) * layout.cell
+        label, face = _above(view, column)
+        sheet.text(middle, top - 3, label, size=_HEAD, face=face, turn=45)
+        label, face = _below(view, column)
+        sheet.text(middle + 2, bottom + 4, label, size=_HEAD, face=face, align="right", base="top", turn=45)
         if column.seam:
             at = left + i * layout.cell
             sheet.line([(at, top - 6), (at, bottom + 6)], colour=INK, thickness=0.9, style="dotted")
-    sheet.text(left - 5, top - 3.5, "next", size=_STAGE - 0.6, colour=QUIET, align="right")
-    sheet.text(left - 5, bottom + 7, "input", size=_STAGE - 0.6, colour=QUIET, align="right")
+    heads = ("input", "next") if view.top_down else ("next", "input")
+    sheet.text(left - 5, top - 3.5, heads[0], size=_STAGE - 0.6, colour=QUIET, align="right")
+    sheet.text(left - 5, bottom + 7, heads[1], size=_STAGE - 0.6, colour=QUIET, align="right")
     for r, row in enumerate(view.rows):
         at = top + r * layout.row
         sheet.text(left - 5, at + layout.row / 2 + 2.3, row.stage, size=_STAGE, colour=QUIET, align="right")
         for i, cell in enumerate(row.cells[start:stop]):
             _cell(sheet, view, layout, cell, left + i * layout.cell, at)
-    return bottom + 4 + max(map(_input_reach, columns), default=0.0)
-
-
-def _heads(sheet: Sheet, column: Column, middle: float, top: float, bottom: float) -> None:
-    """What stands at a position below its column, and what came next above it."""
-    label = SANS.fit(SANS.inked(column.input), _HEAD, _HEAD_LONGEST)
-    sheet.text(middle + 2, bottom + 4, label, size=_HEAD, align="right", base="top", turn=45)
-    face = BOLD if column.right else SANS
-    came = "–" if column.next is None else face.inked(column.next)
-    star = STAR if column.right else ""
-    label = face.fit(came, _HEAD, _HEAD_LONGEST - SANS.width(star, _HEAD)) + star
-    sheet.text(middle, top - 3, label, size=_HEAD, face=face, turn=45)
+    return bottom + 4 + max(_reach(*_below(view, column)) for column in columns)
 
 
 def _cell(sheet: Sheet, view: Grid, layout: _Layout, cell: Cell, x: float, y: float) -> None:

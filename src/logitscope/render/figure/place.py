@@ -17,7 +17,9 @@ _TOP = 14.0
 def draw_place(sheet: Sheet, place: Place, title: str, x: float, room: float) -> float:
     """Draws the title, and below it the end of what was read and what came next; returns the y below."""
     baseline = _TOP + _TITLE
-    sheet.text(x, baseline, f"{title} at position {place.position:,} (0 to {place.n_tokens - 1:,})", size=_TITLE, face=BOLD)
+    sheet.text(
+        x, baseline, f"{title} at position {place.position:,} (0 to {place.n_tokens - 1:,})", size=_TITLE, face=BOLD
+    )
     baseline += _TEXT + 5
     before = SANS.inked(visible(place.before, spaces=True)).strip() or SANS.inked(place.input)
     cut = place.cut
