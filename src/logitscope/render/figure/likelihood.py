@@ -61,7 +61,7 @@ def draw_likelihood(view: Likelihood, strip: Strip | None = None, width: float =
     sheet.height = caption(sheet, view.source, MARGIN, y, room, unscored_words(view.summary, view.source)) + MARGIN - 6
     figure = sheet.figure()
     if shown and strip is not None:
-        draw_strip(sheet, figure, strip, MARGIN, chart, room)
+        draw_strip(sheet, figure, strip, MARGIN, chart, room, coloured=view.legend.high == strip.legend.high)
     return figure
 
 

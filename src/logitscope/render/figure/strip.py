@@ -24,10 +24,14 @@ STRIP_HEIGHT = 118.0
 _LEFT, _TOP, _BOTTOM = 26.0, 14.0, 28.0
 _SIZE = 6.6
 _EXPECTED = "#dcdde2"
+_PLAIN = "#97909c"
 
 
-def draw_strip(sheet: Sheet, figure: Figure, view: Strip, x: float, y: float, width: float) -> None:
-    """Draws the strip over `STRIP_HEIGHT` points below `y`."""
+def draw_strip(sheet: Sheet, figure: Figure, view: Strip, x: float, y: float, width: float, coloured: bool) -> None:
+    """Draws the strip over `STRIP_HEIGHT` points below `y`.
+
+    `coloured` is for where the legend above is also that of the bars; else they are grey.
+    """
     axes = sheet.chart(figure, x + _LEFT, y + _TOP, width - _LEFT, STRIP_HEIGHT - _TOP - _BOTTOM)
     bars = view.bars
     known = [n for bar in bars for n in (bar.bits, bar.expected_bits) if n is not None and math.isfinite(n)]
@@ -38,7 +42,11 @@ def draw_strip(sheet: Sheet, figure: Figure, view: Strip, x: float, y: float, wi
                        linewidths=0.3, zorder=1),
         autolim=False,
     )  # fmt: skip
-    scored = [(bar.position, min(bar.bits, highest), bar.colour) for bar in bars if bar.bits is not None]
+    scored = [
+        (bar.position, min(bar.bits, highest), bar.colour if coloured else _PLAIN)
+        for bar in bars
+        if bar.bits is not None
+    ]
     # An outline keeps the palest bars on the page; where bars are thin it would be all that is seen.
     edge = max(0.15, min(0.5, 0.1 * (width - _LEFT) / max(1, len(bars))))
     axes.add_collection(
