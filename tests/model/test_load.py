@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
-import socket
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -488,72 +486,6 @@ def test_code_beside_a_known_class_is_not_run(with_code: Path) -> None:
     change_config(with_code, model_type="llama")
     assert load_model("tiny").anatomy.model_class == "LlamaForCausalLM"
     assert not (with_code.parent / "mark").exists()
-
-
-# ------------------------------------------------------------------------ the hub
-
-
-@pytest.fixture
-def no_sockets(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every attempt to reach another machine fails at once and is noted."""
-    attempts: list[Any] = []
-
-    def refuse(*args: Any, **_: Any) -> Any:
-        attempts.append(args)
-        raise socket.gaierror(-3, "Temporary failure in name resolution")
-
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    return attempts
-
-
-@pytest.mark.parametrize("model", ["somebody/no-such-model", "gpt2-that-is-not-cached"])
-def test_without_network_a_model_that_is_not_cached_is_refused_at_once(model: str, no_sockets: list[Any]) -> None:
-    message = refusal(model)
-    assert message.startswith(f"{model} is not in the local cache and the hub could not be reached.")
-    assert no_sockets == []  # HF_HUB_OFFLINE is set, so nothing is even tried
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
-    """A hub that answers every request for a file with an error."""
-
-    def answer(error: Exception) -> None:
-        def fail(*_: Any, **__: Any) -> Any:
-            raise error
-
-        monkeypatch.setattr("transformers.utils.hub.hf_hub_download", fail)
-        monkeypatch.setattr("transformers.utils.hub.is_offline_mode", lambda: False)
-
-    return answer
-
-
-def http_error(kind: str, status: int) -> Exception:
-    from huggingface_hub import errors
-
-    request = import_module(errors.Response.__module__.partition(".")[0]).Request("GET", "https://hub.invalid/x")
-    error: Exception = getattr(errors, kind)("refused", response=errors.Response(status, request=request))
-    return error
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "said"),
-    [
-        ("GatedRepoError", 403, "is gated: accept its terms on its hub page"),
-        ("RepositoryNotFoundError", 404, "is neither a folder nor a model on the hub"),
-        ("RevisionNotFoundError", 404, "has no such revision on the hub"),
-    ],
-)
-def test_what_the_hub_refuses_is_said(hub: Callable[[Exception], None], kind: str, status: int, said: str) -> None:
-    hub(http_error(kind, status))
-    assert refusal("somebody/some-model", revision="main").startswith(f"somebody/some-model {said}")
-
-
-def test_an_unreachable_hub_is_said(hub: Callable[[Exception], None]) -> None:
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    hub(LocalEntryNotFoundError("cannot reach the hub"))
-    assert "the hub could not be reached" in refusal("somebody/some-model")
 
 
 # ------------------------------------------------------------------------ resources

@@ -17,7 +17,7 @@ import torch
 from logitscope.errors import InputError, ModelError
 from logitscope.model.embedded import PREFIX, embedded_folder
 from logitscope.model.explain import plain_load_errors
-from logitscope.model.hub import must_use_cache
+from logitscope.model.hub import must_use_cache, snapshot
 from logitscope.model.model import Model
 from logitscope.model.tokenise import Tokeniser, load_tokenizer
 
@@ -59,8 +59,9 @@ def load_model(
             tokeniser = _tokeniser(source, **options)
         else:
             tokeniser = _tokeniser(tokenizer, trust_remote_code=trust_remote_code)
-        commit = getattr(hf.config, "_commit_hash", None)
-        return Model.of(name, hf, tokeniser, commit, _weight_files(Path(source), source, commit))
+        folder = Path(source) if local else snapshot(source, revision)
+        files = [] if folder is None else _weight_files(folder)
+        return Model.of(name, hf, tokeniser, None if local or folder is None else folder.name, files)
 
 
 def _of_object(hf: Any, tokenizer: Any, device: torch.device | None) -> Model:
@@ -204,17 +205,8 @@ def _tokeniser(tokenizer: Any, **options: Any) -> Tokeniser:
     return Tokeniser(tokenizer)
 
 
-def _weight_files(folder: Path, source: str, commit: str | None) -> list[Path]:
+def _weight_files(folder: Path) -> list[Path]:
     """The files that were read; others that lie beside them (adapters, other formats) are not the model."""
-    if not folder.is_dir():
-        if commit is None:
-            return []
-        from huggingface_hub import try_to_load_from_cache
-
-        config = try_to_load_from_cache(source, "config.json", revision=commit)
-        if not isinstance(config, str):
-            return []
-        folder = Path(config).parent
     if (folder / _WHOLE).is_file():
         return [folder / _WHOLE]
     index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
