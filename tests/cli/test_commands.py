@@ -186,6 +186,13 @@ def test_models_lists_and_describes(monkeypatch, run) -> None:
     assert asked == [("x/y", {"dtype": "auto"})]
 
 
+def test_a_model_cannot_control_the_terminal_by_its_name(monkeypatch, run) -> None:
+    from logitscope.model import listing
+
+    monkeypatch.setattr(listing, "overview", lambda: ["  a/b    1 MB  \x1b[2JForCausalLM", "└─ mlp · 3"])
+    assert run("models").out == "  a/b    1 MB  \\x1B[2JForCausalLM\n└─ mlp · 3\n"
+
+
 def test_version(run) -> None:
     import logitscope
 

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from logitscope.render.terminal import render_grid, render_likelihood
 from logitscope.render.terminal.furniture import chance, fit, number_text, percent
-from logitscope.trace import Tokens
+from logitscope.trace import Provenance, Tokens
 from logitscope.view import grid, likelihood
 from tests.render.drawing import ENVIRONMENTS, STYLE, at, plain, written
 from tests.traces import make_trace
@@ -79,6 +79,18 @@ def test_nothing_in_a_text_reaches_the_terminal_as_an_instruction(depth: str) ->
         assert "\\x1B[2J" in text
         assert "☺" not in text
         assert "😄" not in text
+
+
+@pytest.mark.parametrize("depth", ENVIRONMENTS)
+def test_nothing_that_a_file_says_of_its_model_reaches_the_terminal_as_an_instruction(depth: str) -> None:
+    names = ("model", "model_class", "dtype", "lens", "norm", "revision", "bos")
+    made = {name: f"{name}\x1b]0;x\x07\u202e\x9b31m" for name in names}
+    trace = prose().replace(provenance=Provenance(**made))
+    for build in (lambda on: render_likelihood(likelihood(trace), on), lambda on: render_grid(grid(trace), on)):
+        on = at(300, depth)
+        text = plain(written(on, build(on)))
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+        assert "model\\x1B]0;x\\x07" in text
 
 
 @settings(max_examples=40)

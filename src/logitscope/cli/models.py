@@ -23,6 +23,8 @@ Described = Annotated[
 def models(options: ModelOptions, model: Described = None) -> None:
     """List the embedded models and the local hub cache, or describe one model."""
     from logitscope.model.listing import describe, overview
+    from logitscope.view.labels import visible
 
     lines = overview() if model is None else describe(load_scope(model, options).model)
-    sys.stdout.write("\n".join(lines) + "\n")
+    # Names and classes are whatever a config.json says.
+    sys.stdout.write("\n".join(visible(line, spaces=True) for line in lines) + "\n")

@@ -1,10 +1,14 @@
-"""Where a picture's numbers come from, as its caption says it. Knows a trace's provenance and nothing of drawing."""
+"""Where a picture's numbers come from, as its caption says it. Knows a trace's provenance and nothing of drawing.
+
+A saved trace can hold anything in place of a model's name, so every text is made visible here, once for every face.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from logitscope.trace.trace import Trace
+from logitscope.view.labels import visible
 
 __all__ = ["Source", "source_of"]
 
@@ -46,13 +50,17 @@ def source_of(trace: Trace, stage: str | None = None) -> Source:
     """The caption of a trace, or of one of its stages."""
     made = trace.provenance
     return Source(
-        model=made.model,
-        revision=made.revision,
-        dtype=made.dtype,
-        lens=made.lens,
-        norm=made.norm,
-        stage=stage,
-        prefix=_PREFIX.get(made.bos, made.bos),
+        model=_shown(made.model),
+        revision=None if made.revision is None else _shown(made.revision),
+        dtype=_shown(made.dtype),
+        lens=_shown(made.lens),
+        norm=_shown(made.norm),
+        stage=None if stage is None else _shown(stage),
+        prefix=_PREFIX.get(made.bos) or _shown(made.bos),
         n_tokens=len(trace.ids),
         lossy=trace.tokens.lossy,
     )
+
+
+def _shown(text: str) -> str:
+    return visible(text, spaces=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 from logitscope.trace.totals import Summary
-from logitscope.view.labels import visible
 from logitscope.view.source import Source
 
 __all__ = ["caption_words", "number_words", "total_words", "unscored_words"]
@@ -16,8 +15,7 @@ __all__ = ["caption_words", "number_words", "total_words", "unscored_words"]
 
 def caption_words(source: Source) -> tuple[str, ...]:
     """What a caption says of the run: model, precision, lens, length."""
-    model = visible(source.model, spaces=True)
-    parts = [model + (f" @ {visible(source.revision)[:12]}" if source.revision else ""), source.dtype]
+    parts = [source.model + (f" @ {source.revision[:12]}" if source.revision else ""), source.dtype]
     if source.stage is None:
         parts.append("logit lens" if source.lens == "logit" else f"lens {source.lens}")
         parts.append({"final": "final norm", "plain": "norm without its scale and shift"}.get(source.norm, "no norm"))

@@ -11,7 +11,6 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from logitscope.render.terminal.screen import DIM, STRONG, Screen
-from logitscope.view.labels import visible
 from logitscope.view.scale import Scale
 from logitscope.view.source import Source
 
@@ -78,10 +77,7 @@ def number_text(number: float | int | None, unit: str, missing: str = "–") -> 
 
 def caption(screen: Screen, source: Source, *, note: str = "") -> Text:
     """One dim line: model, precision, lens, length."""
-    parts = [visible(source.model).replace("␣", " ")]
-    if source.revision:
-        parts[0] += f" @ {visible(source.revision)[:12]}"
-    parts.append(source.dtype)
+    parts = [source.model + (f" @ {source.revision[:12]}" if source.revision else ""), source.dtype]
     if source.stage is None:
         lens = f"{source.lens} lens" if source.lens == "logit" else f"lens {source.lens}"
         parts.append(lens + ("" if source.norm == "final" else f", norm {source.norm}"))
