@@ -63,10 +63,13 @@ def _cached() -> Iterable[tuple[str, str, str]]:
 
 
 def _architectures(config: Path) -> tuple[str, ...]:
+    """What a config.json names; nothing where it is none: a cache holds whatever somebody uploaded."""
     try:
-        return tuple(json.loads(config.read_text(encoding="utf-8")).get("architectures") or ())
-    except (OSError, ValueError):
+        config_of = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return ()
+    named = config_of.get("architectures") if isinstance(config_of, dict) else None
+    return tuple(name for name in named if isinstance(name, str)) if isinstance(named, list) else ()
 
 
 def describe(model: Model) -> list[str]:
