@@ -24,6 +24,7 @@ from logitscope.model.capture import capture
 from logitscope.model.decode import Decoder
 from logitscope.model.explain import plain_memory_errors
 from logitscope.model.load import load_model
+from logitscope.model.memory import give_back
 from logitscope.model.model import Model
 from logitscope.model.windows import Window, plan_windows
 from logitscope.readout import MatrixHead, Request, read_out
@@ -262,6 +263,7 @@ class Scope:
         rows = torch.from_numpy(window.prefix + positions - window.start)
         needed = tuple(dict.fromkeys([*plan.stages, *plan.references]))
         vectors = self._vectors(plan, fed, needed, rows)
+        give_back(sum(stage.nbytes for stage in vectors.values()))
         following = np.append(ids[1:], -1)[positions]
         return read_out(
             self._head(),

@@ -1,0 +1,58 @@
+"""Freed memory is given back after large passes only, and its absence harms nothing."""
+
+from __future__ import annotations
+
+import pytest
+from families import TOKENIZER_SIZE
+from understood import ids_of, understood
+
+from logitscope import scope as scope_room
+from logitscope.model import memory
+from logitscope.scope import Scope
+
+
+@pytest.fixture
+def trims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    made: list[int] = []
+    monkeypatch.setattr(memory, "_trim", lambda: made.append)
+    return made
+
+
+def test_memory_is_given_back_after_large_passes_only(trims: list[int]) -> None:
+    memory.give_back(memory.LARGE - 1)
+    assert trims == []
+    memory.give_back(memory.LARGE)
+    assert trims == [0]
+
+
+def test_it_is_given_back_once_per_window_and_changes_no_number(
+    trims: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope, ids = Scope(understood("gpt2")), ids_of(100).tolist()
+    before = scope.trace(ids=ids)
+    assert trims == []
+    given: list[int] = []
+    monkeypatch.setattr(scope_room, "give_back", given.append)
+    after = scope.trace(ids=ids)
+    n_stages, d_model = 4, 32
+    assert given == [4 * n_stages * d_model * n for n in (64, 32, 4)]
+    assert after.replace(provenance=before.provenance).identical(before)
+    assert before["top_ids"].max() < TOKENIZER_SIZE
+
+
+def test_where_the_c_library_cannot_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_trim", lambda: None)
+    memory.give_back(memory.LARGE)
+    monkeypatch.undo()
+    monkeypatch.setattr("sys.platform", "darwin")
+    memory._trim.cache_clear()
+    try:
+        memory.give_back(memory.LARGE)
+        assert memory._trim() is None
+    finally:
+        memory._trim.cache_clear()
+
+
+def test_the_real_one_can_be_called() -> None:
+    memory._trim.cache_clear()
+    memory.give_back(memory.LARGE)
