@@ -40,9 +40,10 @@ class FakeScope:
         stages = options.get("stages") or self.stages(
             subblocks=options.get("subblocks", False), embed=options.get("embed", True)
         )
+        vocabulary = list(dict.fromkeys([*pieces, b" a", b" the"]))
+        watch = [w.encode() if isinstance(w, str) else vocabulary[w] for w in options.get("watch", ())]
         trace = make_trace(
-            pieces, stages=stages, bos=options.get("bos", False), watch=[w.encode() for w in options.get("watch", ())],
-            extra=[w.encode() for w in options.get("watch", ())] + [b" a", b" the"],
+            pieces, stages=stages, bos=options.get("bos", False), watch=watch, extra=[*watch, b" a", b" the"]
         )  # fmt: skip
         if options.get("progress"):
             options["progress"](len(pieces), len(pieces))

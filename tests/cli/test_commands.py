@@ -10,7 +10,7 @@ import pytest
 
 from logitscope.errors import ModelError
 from logitscope.trace import open_trace
-from tests.cli.conftest import FakeScope
+from tests.cli.conftest import FakeScope, assert_one_line
 
 TEXT = "The tide came in.\n"
 
@@ -164,9 +164,24 @@ def test_tokens_followed_in_a_saved_trace_are_found_by_text(scope: FakeScope, ru
     out = run("lens", "--trace", saved, "--watch", " the").out
     assert "of ␣the" in out
     assert "of ␣a" not in out
-    absent = run("lens", "--trace", saved, "--watch", " zebra")
-    assert absent.status == 2
-    assert "' zebra' is not followed" in absent.err.replace('"', "'")
+    first, second = open_trace(saved).watched
+    assert run("lens", "--trace", saved, "--watch", f"#{second}").out == out
+    for absent in (" zebra", "the", "#99999", f"#{first}0"):
+        assert_one_line(run("lens", "--trace", saved, "--watch", absent), f"{absent!r} is not followed", "' the' (#")
+
+
+@pytest.mark.parametrize("options", [[], ["--value", "final_rank"], ["--json"]])
+def test_as_many_tokens_as_are_followed_are_still_compared_by_name(scope: FakeScope, run, tmp_path, options) -> None:
+    saved = str(tmp_path / "t.safetensors")
+    run("trace", TEXT, "-o", saved, "--watch", " a")
+    assert_one_line(run("lens", "--trace", saved, "--watch", " the", *options), "' the' is not followed", "' a' (#")
+
+
+def test_a_token_can_be_followed_by_its_id(scope: FakeScope, run) -> None:
+    assert run("lens", TEXT, "--watch", "#2", "--watch", " a").status == 0
+    assert scope.calls[1]["watch"] == [2, " a"]
+    assert run("trace", TEXT, "--watch", "#2", "--json").status == 0
+    assert scope.calls[3]["watch"] == [2]
 
 
 def test_models_lists_and_describes(monkeypatch, run) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from logitscope.cli.options import Request, option, takes
 from logitscope.cli.tracing import get_trace
+from logitscope.cli.watching import Watch, watched
 from logitscope.cli.writing import Pager, check_out, show, write_numbers, write_picture
 from logitscope.errors import InputError
 
@@ -42,7 +43,6 @@ Numbers = Annotated[
 Columns = Annotated[
     int | None, option("--columns", "Tokens side by side in a picture, the rest in panels below; 12 by default.")
 ]
-Watch = Annotated[list[str] | None, option("--watch", "Follow a token everywhere, such as ' Paris'; may be repeated.")]
 Lens = Annotated[
     str | None,
     option("--lens", "logit (the default), or tail:N: the model's last blocks from N on run on earlier stages."),
@@ -91,17 +91,19 @@ def lens(
 
     def asked(scope: Scope) -> Mapping[str, Any]:
         wanted: dict[str, Any] = {"subblocks": subblocks, "embed": not no_embed, "lens": lens or "logit"}
-        wanted |= {"norm": norm or "final", "watch": list(watch or ()), "top_k": top_k}
+        wanted |= {"norm": norm or "final", "watch": watched(watch), "top_k": top_k}
         if not request.numeric:
             wanted["statistics"] = ["top_ids", "final_rank", value]
         return wanted
 
     found = get_trace(request, asked, needs_model={"--lens": lens, "--norm": norm, "--top-k": top_k})
+    # A trace made just now follows what was named; a saved one is asked whether it does.
+    named = _ids(found, watch or ()) if request.saved is not None else list(found.watched)
     if write_numbers(found, request):
         return
     from logitscope import view
 
-    followed: Sequence[int | None] = _followed(found, watch or ()) if value.startswith("watch_") else [None]
+    followed: Sequence[int | None] = _followed(found, named) if value.startswith("watch_") else [None]
     found = _stages(found, subblocks)
     grids = [view.grid(found, value, every, shown, top_down, token, embed=not no_embed) for token in followed]
     if request.out is not None:
@@ -139,17 +141,21 @@ def _stages(trace: Trace, subblocks: bool) -> Trace:
     return trace if subblocks else trace.select(stages=[s for s in trace.stages if not s.endswith(".attn")])
 
 
-def _followed(trace: Trace, names: Sequence[str]) -> list[int | None]:
-    """The watched ids that were named, by text or by number; all of them where none was."""
+def _followed(trace: Trace, named: Sequence[int]) -> list[int]:
+    """The ids to draw a grid for: those that were named, or all that are followed; each once."""
     if not trace.watched:
         raise InputError("this trace follows no token. Make one with --watch TOKEN.")
-    if not names:
-        return list(trace.watched)
+    return list(dict.fromkeys(named or trace.watched))
+
+
+def _ids(trace: Trace, names: Sequence[str]) -> list[int]:
+    """The ids of tokens that a saved trace follows, by their texts or as `#123`."""
     by_text = {trace.vocabulary.text(token): token for token in trace.watched}
-    by_text |= {str(token): token for token in trace.watched if str(token) not in by_text}
-    if len(set(trace.watched)) == len(names):
-        return list(trace.watched)  # made just now, in the order of the names
-    absent = [name for name in names if name not in by_text]
-    if absent:
-        raise InputError(f'"{absent[0]}" is not followed in this trace; it follows {", ".join(map(repr, by_text))}.')
-    return [by_text[name] for name in names]
+    found = []
+    for name, token in zip(names, watched(names), strict=True):
+        known = token in trace.watched if isinstance(token, int) else token in by_text
+        if not known:
+            follows = ", ".join(f"{text!r} (#{token})" for text, token in by_text.items()) or "none"
+            raise InputError(f"{name!r} is not followed in this trace; it follows {follows}.")
+        found.append(token if isinstance(token, int) else by_text[token])
+    return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from logitscope.cli.options import Request, option, takes
 from logitscope.cli.tracing import get_trace
+from logitscope.cli.watching import Watch, watched
 from logitscope.cli.writing import check_out, write_numbers
 from logitscope.errors import InputError
 
@@ -18,7 +19,6 @@ __all__ = ["trace"]
 
 Subblocks = Annotated[bool | None, option("--subblocks", "Also the stages after attention.")]
 NoEmbed = Annotated[bool | None, option("--no-embed", "Leave out what enters the first block.")]
-Watch = Annotated[list[str] | None, option("--watch", "Follow a token everywhere, such as ' Paris'; may be repeated.")]
 Histogram = Annotated[bool | None, option("--histogram", "Also the histogram of all logits.")]
 Lens = Annotated[
     str | None,
@@ -53,7 +53,7 @@ def trace(
         return {
             "subblocks": bool(subblocks),
             "embed": not no_embed,
-            "watch": list(watch or ()),
+            "watch": watched(watch),
             "histogram": bool(histogram),
             "lens": lens or "logit",
             "norm": norm or "final",
