@@ -68,6 +68,7 @@ def make_trace(
             lens=lens,
             self_check=0.0,
             bos="tokenizer" if bos else "none",
+            last_stage=stages[-1],
         ),
         watched=tuple(watched),
         context_lengths=np.arange(1, n + 1, dtype=np.int32),

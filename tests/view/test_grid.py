@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,6 +55,21 @@ def test_marks_are_right_where_the_last_stage_is_not_held() -> None:
     piece = trace.select(stages=["embed", "0.mlp"])
     expected = {row.stage: [c.matches_final for c in row.cells] for row in grid(trace).rows}
     assert {row.stage: [c.matches_final for c in row.cells] for row in grid(piece).rows}.items() <= expected.items()
+
+
+def test_a_trace_without_the_models_last_stage_marks_and_stars_nothing_that_it_cannot_know() -> None:
+    trace = prose()
+    assert any(column.right for column in grid(trace).columns)
+    piece = trace.select(stages=["embed", "0.mlp"])
+    assert not any(column.right for column in grid(piece).columns)
+    bare = piece.replace(arrays={name: piece[name] for name in ("top_ids", "top_logprobs")})
+    assert not any(cell.matches_final for row in grid(bare).rows for cell in row.cells)
+
+
+def test_a_file_that_does_not_say_which_stage_is_the_last_is_taken_to_hold_it() -> None:
+    trace = prose()
+    old = trace.replace(provenance=replace(trace.provenance, last_stage=""))
+    assert grid(old).to_dict() == grid(trace).to_dict()
 
 
 def test_a_column_is_starred_where_the_final_guess_came_true() -> None:

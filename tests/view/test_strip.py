@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,10 +42,25 @@ def test_without_entropy_there_is_no_expectation() -> None:
 def test_the_caption_says_which_norm_the_stages_were_read_through() -> None:
     source = strip(code()).source
     assert "final norm" not in caption_words(source)  # one stage, the model's own output
-    from dataclasses import replace
-
     assert "no norm" in caption_words(replace(source, stage=None, norm="none"))
     assert "final norm" in caption_words(replace(source, stage=None))
+    assert "norm without its scale and shift" in caption_words(replace(source, norm="plain"))
+
+
+def test_the_caption_names_the_stage_where_it_is_not_the_models_last() -> None:
+    whole = code()
+    piece = whole.select(stages=["embed", "0.mlp"])
+    assert not any("read at" in word for word in caption_words(strip(whole).source))
+    assert {"read at 0.mlp", "logit lens", "final norm"} <= set(caption_words(strip(piece).source))
+    old = piece.replace(provenance=replace(piece.provenance, last_stage=""))
+    assert not any("read at" in word for word in caption_words(strip(old).source))
+
+
+def test_the_caption_says_where_numbers_depend_on_the_length() -> None:
+    source = strip(code()).source
+    said = "rotary scaling depends on the text's length"
+    assert said not in caption_words(source)
+    assert said in caption_words(replace(source, length_dependent=True))
 
 
 @pytest.mark.parametrize(

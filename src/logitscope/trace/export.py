@@ -63,7 +63,9 @@ def to_xarray(trace: Trace) -> xarray.Dataset:
     if len(trace.context_lengths):
         coordinates["context_length"] = ("position", trace.context_lengths)
     variables = {name: (_axes(name), trace[name], _attributes(name)) for name in trace}
-    plain = {name: value for name, value in trace.provenance.to_dict().items() if value is not None}
+    # netCDF has neither nulls nor truth values.
+    made = trace.provenance.to_dict()
+    plain = {n: int(v) if isinstance(v, bool) else v for n, v in made.items() if v is not None}
     attributes = plain | {"versions": json.dumps(plain["versions"]), "text": trace.tokens.text}
     return xr.Dataset(variables, coordinates, attributes)  # type: ignore[no-any-return]
 

@@ -40,11 +40,14 @@ class Provenance:
         dtype: the weights' type while computing.
         lens: `logit`, `tail:11`, ...
         norm: `final`, `plain` or `none`.
-        self_check: the largest relative disagreement that the check on load found (logits, over the tolerance's scale).
+        self_check: the largest relative disagreement of the four checks on load: the logits of the last stage, the
+            remaining blocks run on every stage, the residual sums, and that no later token changes an earlier number.
         context_window: tokens that one window of the model holds (0 = unlimited).
         stride: new tokens per further window where the text was longer than one (0 = it was not).
         bos: which prefix stood before the text: `none`, `tokenizer` (its own convention) or `added` (asked for).
         versions: library versions by name.
+        last_stage: the model's own output, which a piece need not hold; empty in files older than this field.
+        length_dependent: rotary scaling depends on the text's length, so that appending text changes earlier numbers.
     """
 
     model: str
@@ -60,6 +63,8 @@ class Provenance:
     bos: str = "none"
     created: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    last_stage: str = ""
+    length_dependent: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Every field by its name, ready for JSON but for a `self_check` that is not finite."""
@@ -172,6 +177,11 @@ class Trace:
     def ids(self) -> np.ndarray:
         """int32 `[position]`: every token of the text, also those that a piece has no readouts of."""
         return self.tokens.ids
+
+    @property
+    def holds_output(self) -> bool:
+        """Whether the model's last stage is among those that were read out; where that is not known, it is assumed."""
+        return self.provenance.last_stage in ("", *self.stages)
 
     def stage(self, name: str) -> int:
         """The index of a stage by its name."""

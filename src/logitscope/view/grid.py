@@ -37,7 +37,7 @@ class Cell:
         place: 0..1 along the legend's ramp; None is drawn as missing.
         colour: `#rrggbb`.
         ink: a text colour that reads well on it.
-        matches_final: the guess is the one that the last stage makes here.
+        matches_final: the guess is the one that the model's last stage makes here, as far as this trace knows.
     """
 
     id: int | None
@@ -57,7 +57,7 @@ class Column:
         position: from 0.
         input: the label of the token that stands there.
         next: the label of the token that came next; None at the end of the text.
-        right: the last stage's top guess is that token.
+        right: the guess of the model's last stage is that token; never where this trace does not hold that stage.
         seam: a further window of the model begins to be read here.
     """
 
@@ -212,10 +212,10 @@ def _watch_index(trace: Trace, watch: int | None) -> int:
 
 
 def _matches(trace: Trace) -> np.ndarray:
-    """Where a stage's top guess is the final one, bool `[stage, position]`."""
+    """Where a stage's top guess is the final one, bool `[stage, position]`; nowhere if that cannot be known."""
     if "final_rank" in trace:  # says so even where the last stage itself is not held
         return np.asarray(trace["final_rank"] == 1)
-    if "top_ids" in trace:
+    if "top_ids" in trace and trace.holds_output:
         return np.asarray(trace["top_ids"][..., 0] == trace["top_ids"][-1:, :, 0])
     return np.zeros((len(trace.stages), len(trace.positions)), dtype=bool)
 
@@ -237,7 +237,7 @@ def _cell(trace: Trace, top: int | None, number: float, same: bool, legend: Scal
 
 def _column(trace: Trace, position: int, column: int) -> Column:
     last = position + 1 >= len(trace.ids)
-    guess = int(trace["top_ids"][-1, column, 0]) if "top_ids" in trace else None
+    guess = int(trace["top_ids"][-1, column, 0]) if "top_ids" in trace and trace.holds_output else None
     return Column(
         position=position,
         input=token_label(trace.tokens, position),

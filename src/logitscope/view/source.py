@@ -33,6 +33,8 @@ class Source:
         prefix: in words, what stood before the text.
         n_tokens: of the text, a prefix included.
         lossy: the tokenizer changed or dropped something.
+        output: `stage` is the model's own output, as far as is known; where several are shown, the last of them is.
+        length_dependent: rotary scaling depends on the text's length, so that other lengths give other numbers.
     """
 
     model: str
@@ -44,6 +46,8 @@ class Source:
     prefix: str
     n_tokens: int
     lossy: bool
+    output: bool
+    length_dependent: bool
 
 
 def source_of(trace: Trace, stage: str | None = None) -> Source:
@@ -59,6 +63,8 @@ def source_of(trace: Trace, stage: str | None = None) -> Source:
         prefix=_PREFIX.get(made.bos) or _shown(made.bos),
         n_tokens=len(trace.ids),
         lossy=trace.tokens.lossy,
+        output=trace.holds_output if stage is None else made.last_stage in ("", stage),
+        length_dependent=made.length_dependent,
     )
 
 

@@ -12,16 +12,27 @@ from logitscope.view.source import Source
 
 __all__ = ["caption_words", "number_words", "total_words", "unscored_words"]
 
+_NORMS = {"final": "final norm", "plain": "norm without its scale and shift", "none": "no norm"}
+
 
 def caption_words(source: Source) -> tuple[str, ...]:
-    """What a caption says of the run: model, precision, lens, length."""
+    """What a caption says of the run: model, precision, length, and through what was read.
+
+    The model's own output needs no lens; of it, only another norm than the model's is named.
+    """
     parts = [source.model + (f" @ {source.revision[:12]}" if source.revision else ""), source.dtype]
-    if source.stage is None:
+    lensed = source.stage is None or not source.output
+    if source.stage is not None and not source.output:
+        parts.append(f"read at {source.stage}")
+    if lensed:
         parts.append("logit lens" if source.lens == "logit" else f"lens {source.lens}")
-        parts.append({"final": "final norm", "plain": "norm without its scale and shift"}.get(source.norm, "no norm"))
+    if lensed or source.norm != "final":
+        parts.append(_NORMS.get(source.norm, f"norm {source.norm}"))
     parts.append(f"{source.n_tokens:,} token" + ("" if source.n_tokens == 1 else "s"))
     if source.lossy:
         parts.append("lossy tokenizer: tokens are not the exact text")
+    if source.length_dependent:
+        parts.append("rotary scaling depends on the text's length")
     return tuple(parts)
 
 

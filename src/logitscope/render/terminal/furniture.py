@@ -13,6 +13,7 @@ from rich.text import Text
 from logitscope.render.terminal.screen import DIM, STRONG, Screen
 from logitscope.view.scale import Scale
 from logitscope.view.source import Source
+from logitscope.view.words import caption_words
 
 __all__ = ["MARGIN", "caption", "chance", "fit", "heading", "join_wrapped", "legend", "number_text", "percent"]
 
@@ -77,16 +78,7 @@ def number_text(number: float | int | None, unit: str, missing: str = "–") -> 
 
 def caption(screen: Screen, source: Source, *, note: str = "") -> Text:
     """One dim line: model, precision, lens, length."""
-    parts = [source.model + (f" @ {source.revision[:12]}" if source.revision else ""), source.dtype]
-    if source.stage is None:
-        lens = f"{source.lens} lens" if source.lens == "logit" else f"lens {source.lens}"
-        parts.append(lens + ("" if source.norm == "final" else f", norm {source.norm}"))
-    parts.append(f"{source.n_tokens:,} token" + ("" if source.n_tokens == 1 else "s"))
-    if source.lossy:
-        parts.append("lossy tokenizer: tokens are not the exact text")
-    if note:
-        parts.append(note)
-    return join_wrapped(screen, [Text(part, DIM) for part in parts])
+    return join_wrapped(screen, [Text(part, DIM) for part in (*caption_words(source), *([note] if note else ()))])
 
 
 def legend(screen: Screen, scale: Scale, further: Iterable[Text] = ()) -> Text:
