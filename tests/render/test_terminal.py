@@ -142,6 +142,23 @@ def test_without_colours_what_cost_much_carries_its_bits() -> None:
     assert "° not scored" in text
 
 
+@pytest.mark.parametrize("depth", ENVIRONMENTS)
+@pytest.mark.parametrize("by", ["token", "word", "line"])
+@pytest.mark.parametrize("scale", ["bits", "relative"])
+def test_a_token_held_to_be_impossible_cost_more_than_any_number(depth: str, by: str, scale: str) -> None:
+    trace = prose()
+    logprobs = trace["next_logprob"].copy()
+    logprobs[:, 2] = -np.inf
+    trace = trace.replace(arrays={**trace.arrays, "next_logprob": logprobs})
+    on = at(120, depth)
+    text = plain(written(on, render_likelihood(likelihood(trace, scale, by, top=1), on)))
+    assert "∞ bits" in text
+    assert "    ∞ " in text.partition("Most surprising")[2]
+    assert "nan" not in text.lower()
+    if depth == "none" and by == "token":
+        assert " in∞" in text
+
+
 def test_by_line_the_mean_bits_stand_in_the_margin() -> None:
     view = likelihood(code(), by="line")
     on = at(80)

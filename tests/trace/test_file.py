@@ -86,6 +86,15 @@ def test_provenance_comes_back_exactly(tmp_path: Path, provenance: Provenance) -
     assert open_trace(tmp_path / "t").provenance == provenance
 
 
+def test_a_file_older_than_a_field_of_the_provenance_opens(path: Path, trace: Trace) -> None:
+    trace.replace(provenance=replace(trace.provenance, last_stage="0.mlp", length_dependent=True)).save(path)
+    assert open_trace(path).provenance.last_stage == "0.mlp"
+    assert open_trace(path).provenance.length_dependent
+    edit(path, lambda head, _: [head["provenance"].pop(name) for name in ("last_stage", "length_dependent")])
+    assert open_trace(path).provenance == trace.provenance
+    assert open_trace(path).holds_output
+
+
 def test_a_self_check_that_is_no_number_is_kept(tmp_path: Path, trace: Trace) -> None:
     trace.replace(provenance=replace(trace.provenance, self_check=math.nan)).save(tmp_path / "t")
     assert math.isnan(open_trace(tmp_path / "t").provenance.self_check or 0)
@@ -198,15 +207,22 @@ HEADERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no version": lambda h: h.update(version="1"),
     "no stages": lambda h: h.pop("stages"),
     "its stages are not": lambda h: h.update(stages=["embed", 3]),
+    '"0.head" is no name of a stage': lambda h: h.update(stages=["embed", "0.head", *h["stages"][2:]]),
+    "is no name of a stage": lambda h: h.update(stages=["embed", f"{'9' * 5000}.mlp", *h["stages"][2:]]),
     "stands twice": lambda h: h.update(stages=["embed", "embed"]),
     "has shape": lambda h: h.update(stages=["embed"]),
     "its watched are not": lambda h: h.update(watched=[True, 2]),
+    "it watches what can be no token id": lambda h: h.update(watched=[-1, 2]),
+    "watches what can be no token id": lambda h: h.update(watched=[2, 2**31]),
     "no seams": lambda h: h.update(seams=3),
     "no lossy": lambda h: h.update(lossy=0),
     "special tokens are no texts by id": lambda h: h.update(names={"x": "y"}),
+    "its special tokens are no texts by id": lambda h: h.update(names={"9" * 5000: "y"}),
     "no provenance": lambda h: h.update(provenance=[]),
     "provenance lacks model": lambda h: h["provenance"].pop("model"),
     "provenance says model = 3": lambda h: h["provenance"].update(model=3),
+    "provenance says self_check": lambda h: h["provenance"].update(self_check=10**400),
+    "provenance says length_dependent = 1": lambda h: h["provenance"].update(length_dependent=1),
     "provenance says versions": lambda h: h["provenance"].update(versions={"torch": 2}),
     "self-check figure is no number": lambda h: h["provenance"].update(self_check="much"),
     "does not know": lambda h: h["provenance"].update(mood="good"),

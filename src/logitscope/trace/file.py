@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from itertools import pairwise
@@ -23,6 +24,7 @@ from safetensors.numpy import save as to_safetensors
 
 from logitscope.errors import InputError, ResourceError, TraceError
 from logitscope.trace.atomic import write_atomically
+from logitscope.trace.stages import stage_key
 from logitscope.trace.statistics import STATISTICS
 from logitscope.trace.tokens import Tokens, Vocabulary
 from logitscope.trace.trace import Provenance, Trace
@@ -31,6 +33,8 @@ __all__ = ["FORMAT", "FORMAT_VERSION", "header", "open_trace", "save"]
 
 FORMAT = "logitscope-trace"
 FORMAT_VERSION = 1
+
+_TOKEN_ID = re.compile("[0-9]{1,10}")
 
 _DTYPES = {"bool": "BOOL", "uint8": "U8", "int32": "I32", "int64": "I64", "float32": "F32"}
 
@@ -157,12 +161,12 @@ class _Reader:
             vocabulary = self._vocabulary(tensors)
             return Trace(
                 tokens=self._tokens(head, tensors),
-                stages=tuple(self._list(head, "stages", str)),
+                stages=self._stages(head),
                 positions=tensors["positions"],
                 arrays={name: array for name, array in tensors.items() if name in STATISTICS},
                 vocabulary=vocabulary,
                 provenance=self._provenance(self._field(head, "provenance", dict)),
-                watched=tuple(self._list(head, "watched", int)),
+                watched=self._watched(head),
                 context_lengths=tensors["context_lengths"],
                 seams=tuple(self._list(head, "seams", int)),
             )
@@ -208,10 +212,21 @@ class _Reader:
             self._require(not whole or (tensors[name] >= least).all(), f"{name} holds numbers below {least}")
         return tensors
 
+    def _stages(self, head: Mapping[str, Any]) -> tuple[str, ...]:
+        stages = self._list(head, "stages", str)
+        for name in stages:
+            stage_key(name)
+        return tuple(stages)
+
+    def _watched(self, head: Mapping[str, Any]) -> tuple[int, ...]:
+        watched = self._list(head, "watched", int)
+        self._require(all(0 <= token_id < 2**31 for token_id in watched), "it watches what can be no token id")
+        return tuple(watched)
+
     def _tokens(self, head: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Tokens:
         names = self._field(head, "names", dict)
         self._require(
-            all(key.isascii() and key.isdigit() and isinstance(name, str) for key, name in names.items()),
+            all(_TOKEN_ID.fullmatch(key) and isinstance(name, str) for key, name in names.items()),
             "the names of its special tokens are no texts by id",
         )
         self._require(tensors["tokens.text"].ndim == 1, "its text is no row of bytes")
@@ -278,7 +293,7 @@ _FITS: Mapping[str, Callable[[object], bool]] = {
     "str": _is_text,
     "str | None": lambda value: value is None or _is_text(value),
     "int": lambda value: type(value) is int,
-    "float | None": lambda value: value is None or type(value) in (int, float),
+    "float | None": lambda value: value is None or type(value) is float or (type(value) is int and abs(value) < 2**53),
     "bool": lambda value: type(value) is bool,
     "Mapping[str, str]": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
 }

@@ -11,7 +11,8 @@ from logitscope.errors import InputError
 
 __all__ = ["stage_key"]
 
-_BLOCK = re.compile(r"(0|[1-9][0-9]*)\.(attn|mlp)")
+_BLOCK = re.compile(r"(0|[1-9][0-9]{0,5})\.(attn|mlp)")
+"""No model has a million blocks, and a file could name more digits than Python reads as a number."""
 
 
 def stage_key(name: str) -> tuple[int, int]:

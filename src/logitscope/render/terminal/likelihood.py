@@ -6,6 +6,7 @@ raised number stands behind what cost much. Knows nothing of traces.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from rich.cells import cell_len
@@ -111,7 +112,7 @@ def _drawn(view: Likelihood, run: Run, screen: Screen) -> str:
 def _mark(view: Likelihood, run: Run, screen: Screen) -> str:
     if run.bits is None:
         return screen.glyphs.unscored if run.text else ""
-    return screen.glyphs.raised(round(run.bits)) if run.bits >= MARKED_FROM[view.by] else ""
+    return screen.glyphs.raised(run.bits) if run.bits >= MARKED_FROM[view.by] else ""
 
 
 def _bits(view: Likelihood, run: Run) -> float:
@@ -171,7 +172,8 @@ def _where(surprise: Surprise, screen: Screen, tail: str) -> Text:
     before = _last(visible(surprise.before, spaces=True), spare * 3 // 5, screen)
     after = visible(surprise.after, spaces=True)
     after = fit(after, min(cell_len(after), spare - cell_len(before)), cut) if spare > 4 else ""
-    line = Text(MARGIN).append(f"{surprise.bits:5.1f} ", swatch if screen.coloured else STRONG).append("  ")
+    cost = "∞" if math.isinf(surprise.bits) else f"{surprise.bits:.1f}"
+    line = Text(MARGIN).append(f"{cost:>5} ", swatch if screen.coloured else STRONG).append("  ")
     line.append(before, DIM)
     if screen.coloured:
         line.append(f" {label} ", swatch)

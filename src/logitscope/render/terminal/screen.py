@@ -5,6 +5,7 @@ Knows the environment variables that terminals and users set, and rich; knows no
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,9 +72,11 @@ class Glyphs:
     missing: str = "–"
     newline: str = "⏎"
 
-    def raised(self, number: int) -> str:
-        """A number as superscript."""
-        return "".join(self.digits[int(d)] for d in str(number)) if self.digits else f"{{{number}}}"
+    def raised(self, number: float) -> str:
+        """A whole number as superscript; ∞ for a token that the model held to be impossible."""
+        if math.isinf(number):
+            return "∞" if self.digits else "{inf}"
+        return "".join(self.digits[int(d)] for d in f"{number:.0f}") if self.digits else f"{{{number:.0f}}}"
 
 
 _ASCII = Glyphs(

@@ -47,8 +47,9 @@ def kinds_table(screen: Screen, view: Likelihood) -> Iterator[Text]:
     yield Text(head + ("  share of bits" if bar > 5 else ""), DIM)
     for row in sorted(rows, key=lambda row: -row.total_bits):
         line = Text(MARGIN + fit(row.kind, name, screen.glyphs.cut))
-        line.append(f" {row.tokens:>8,} ").append(f"{row.mean_bits:>10.2f}", STRONG)
-        if bar > 5:
+        line.append(f" {row.tokens:>8,} ").append(f"{_number(row.mean_bits, 2):>10}", STRONG)
+        # Of an infinite total no kind has a share that could be said.
+        if bar > 5 and math.isfinite(view.summary.total_bits):
             share = row.total_bits / view.summary.total_bits if view.summary.total_bits else 0.0
             # As deep as a token of that many bits, so that the table and the text speak one language.
             ground = screen.ember(min(_DEEPEST, max(_PALEST, row.mean_bits))).bgcolor
