@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from understood import captured, close, ids_of, understand, understood
 
 from logitscope.errors import InputError, ModelError
 from logitscope.model.capture import capture
-from logitscope.model.decode import Decoder, plain_norm
+from logitscope.model.decode import Decoder
 
 CENTRED = ["gpt2", "opt", "bloom", "phi", "stablelm", "cohere", "cohere2", "mpt", "olmo", "nemotron", "gpt_neox"]
 NOT_CENTRED = ["llama", "gemma", "gemma2", "gemma3", "qwen3", "granite", "nanochat", "mixtral", "olmo2", "gpt_oss"]
@@ -142,8 +143,9 @@ def test_a_module_that_is_no_known_norm_is_refused() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return torch.tanh(x)
 
+    anatomy = replace(understood("llama").anatomy, tail=(SoftNorm(),))
     with pytest.raises(ModelError, match="SoftNorm is neither a layer norm nor an RMS norm"):
-        plain_norm(SoftNorm(), torch.randn(3, 8, generator=torch.Generator().manual_seed(0)))
+        Decoder(anatomy, TOKENIZER_SIZE, "plain").normalise(some_vectors("llama"))
 
 
 def test_decoding_makes_no_graph_of_gradients() -> None:
