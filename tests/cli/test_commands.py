@@ -92,6 +92,35 @@ def test_lens_shows_a_window(scope: FakeScope, run) -> None:
     assert run("lens", TEXT, "--window=-2:").status == 0
 
 
+def test_a_window_that_ends_beyond_the_text_ends_with_it(scope: FakeScope, run) -> None:
+    assert run("lens", TEXT, "--window", "2:100").out == run("lens", TEXT, "--window", "2:").out
+
+
+def test_numbers_are_those_of_the_picture(scope: FakeScope, run, tmp_path: Path) -> None:
+    saved = str(tmp_path / "t.safetensors")
+    run("trace", TEXT, "-o", saved, "--subblocks")
+    for source in ([TEXT], ["--trace", saved]):
+        numbers = json.loads(run("lens", *source, "--window", "1:3", "--every", "2", "--no-embed", "--json").out)
+        assert (numbers["stages"], numbers["positions"]) == (["1.mlp"], [1, 2])
+        cut = tmp_path / "cut.safetensors"
+        assert run("lens", *source, "--window=-2:", "-o", str(cut)).status == 0
+        assert open_trace(cut).stages == ("embed", "0.mlp", "1.mlp")
+        assert open_trace(cut).positions.tolist() == [3, 4]
+
+
+def test_a_trace_of_stages_after_attention_alone_says_how_to_see_them(scope: FakeScope, run, tmp_path: Path) -> None:
+    whole, piece = str(tmp_path / "t.safetensors"), str(tmp_path / "p.safetensors")
+    run("trace", TEXT, "-o", whole, "--subblocks")
+    open_trace(whole).select(stages=["0.attn", "1.attn"]).save(piece)
+    assert_one_line(run("lens", "--trace", piece), "stages after attention alone; add --subblocks")
+    assert "1.attn" in run("lens", "--trace", piece, "--subblocks").out
+
+
+def test_a_text_may_begin_with_a_dash(scope: FakeScope, run) -> None:
+    assert run("likelihood", "--", "-5 degrees").status == 0
+    assert scope.calls[1]["text"] == "-5 degrees"
+
+
 def test_each_followed_token_has_a_grid(scope: FakeScope, run) -> None:
     out = run("lens", TEXT, "--watch", " a", "--watch", " the", "--value", "watch_rank").out
     assert out.count("coloured by watch_rank of ") == 2

@@ -36,6 +36,22 @@ def test_no_text_at_a_terminal(scope: FakeScope, run) -> None:
         (["lens", TEXT, "--every", "0"], "it takes 1"),
         (["lens", TEXT, "--norm", "soft"], "there are final, plain, none"),
         (["lens", TEXT, "--colour"], "no such option: --colour"),
+        (
+            ["likelihood", "-5 degrees"],
+            'see logitscope likelihood --help, or put -- before a text that begins with "-".',
+        ),
+        (["lens", "--window", "0:2", "-- a dash"], 'put -- before a text that begins with "-"'),
+        (
+            ["likelihood", TEXT, "--json", "--by", "token"],
+            "--by says how a picture is drawn, but --json writes numbers",
+        ),
+        (["likelihood", TEXT, "-o", "x.csv", "--top", "0"], "--top says how a picture is drawn, but -o x.csv writes"),
+        (["likelihood", TEXT, "--json", "--scale", "bits"], "--scale says how"),
+        (["lens", TEXT, "--json", "--value", "top_prob"], "--value says how a picture is drawn"),
+        (["lens", TEXT, "-o", "x.json", "--top-down"], "--top-down says how a picture is drawn"),
+        (["lens", TEXT, "--json", "--no-numbers"], "--numbers says how a picture is drawn"),
+        (["evolution", TEXT, "--json", "--value", "rank"], "--value says how a picture is drawn"),
+        (["histogram", TEXT, "--json", "--stage", "0.mlp"], "--stage says how a picture is drawn"),
         (["trace", TEXT], "give -o FILE"),
         (["trace", TEXT, "-o", "x.png"], "no format of this command; use .safetensors"),
         (["trace", TEXT, "-o", "x.html"], "not written yet; use .safetensors"),
@@ -60,6 +76,7 @@ def test_mistakes(scope: FakeScope, run, tmp_path: Path, monkeypatch, arguments:
     ("arguments", "said"),
     [
         (["lens", TEXT, "--window", "40:50"], "positions 40:50 were asked for, but the text has 5 tokens (0 to 4)"),
+        (["lens", TEXT, "--window", "5:", "--json"], "positions 5: were asked for, but the text has 5 tokens"),
         (["trace", TEXT, "--top-k", "5000", "--json"], "top_k=5000 was given"),
     ],
 )

@@ -109,13 +109,15 @@ def test_what_is_skipped_is_named() -> None:
         ((7, None), [7, 8]),
         ((-2, None), [7, 8]),
         ((0, 9), list(range(9))),
+        ((6, 100), [6, 7, 8]),
+        ((-2, 100), [7, 8]),
     ],
 )
 def test_windows_are_python_slices(window, positions: list[int]) -> None:
     assert [column.position for column in grid(prose(), window=window).columns] == positions
 
 
-@pytest.mark.parametrize("window", [(9, 12), (3, 10), (5, 5), (4, 2), (-99, None)])
+@pytest.mark.parametrize("window", [(9, 12), (100, None), (5, 5), (4, 2), (-99, None), (None, -9), (0, 0)])
 def test_a_window_that_is_empty_or_outside_is_an_error_that_says_what_there_is(window) -> None:
     with pytest.raises(InputError, match=r"were asked for, but the text has 9 tokens \(0 to 8\)"):
         grid(prose(), window=window)

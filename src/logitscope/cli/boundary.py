@@ -78,7 +78,12 @@ def _usage(error: Exception, message: str) -> str:
     """A usage error as one line that ends in what to do."""
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", None) or "logitscope"
-    return f"{message[0].lower()}{message[1:]}; see {command} --help."
+    asked = getattr(getattr(context, "command", None), "params", ())
+    reads_text = any(parameter.name == "text" for parameter in asked)
+    # A text such as "-5 degrees" is read as options.
+    dash = type(error).__name__ == "NoSuchOption" and reads_text
+    hint = ', or put -- before a text that begins with "-"' if dash else ""
+    return f"{message[0].lower()}{message[1:]}; see {command} --help{hint}."
 
 
 def _about_file(error: OSError) -> str:

@@ -7,21 +7,21 @@ from typing import Annotated
 
 from logitscope.cli.following import Norm, Position, TopK, follow
 from logitscope.cli.options import Request, option, takes
-from logitscope.cli.writing import Pager, check_out, show, write_numbers, write_picture
+from logitscope.cli.writing import Pager, check_out, only_drawn, show, write_numbers, write_picture
 from logitscope.errors import InputError
 
 __all__ = ["evolution"]
 
 _VALUES = ("logit", "rank", "logprob")
 
-Value = Annotated[str, option("--value", "What is drawn: logit, rank or logprob.", "-v", default=True)]
+Value = Annotated[str | None, option("--value", "What is drawn: logit (the default), rank or logprob.", "-v")]
 
 
 @takes(Request)
 def evolution(
     request: Request,
     position: Position = -1,
-    value: Value = "logit",
+    value: Value = None,
     top_k: TopK = None,
     norm: Norm = None,
     pager: Pager = False,
@@ -30,15 +30,16 @@ def evolution(
 
     The tokens are those that the whole model ranks highest there.
     """
-    if value not in _VALUES:
+    if value is not None and value not in _VALUES:
         raise InputError(f'--value "{value}" was given; there are {", ".join(_VALUES)}.')
     check_out(request.out, pictures=True)
+    only_drawn(request, {"--value": value})
     trace = follow(request, position, top_k, norm, histogram=False)
     if write_numbers(trace, request):
         return
     from logitscope.view.evolution import evolution as evolution_of
 
-    drawn = evolution_of(trace, position, value, top_k)  # type: ignore[arg-type]
+    drawn = evolution_of(trace, position, value or "logit", top_k)  # type: ignore[arg-type]
     if request.out is not None:
         from logitscope.render.figure import draw_evolution
 

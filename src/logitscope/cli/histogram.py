@@ -6,7 +6,7 @@ from typing import Annotated
 
 from logitscope.cli.following import Norm, Position, TopK, follow
 from logitscope.cli.options import Request, option, takes
-from logitscope.cli.writing import check_out, write_numbers, write_picture
+from logitscope.cli.writing import check_out, only_drawn, write_numbers, write_picture
 from logitscope.errors import InputError
 
 __all__ = ["histogram"]
@@ -28,6 +28,7 @@ def histogram(
     if request.out is None and not request.json:
         raise InputError("a histogram is drawn into a file; give -o FILE (.png, .svg, .pdf), or --json.")
     check_out(request.out, pictures=True)
+    only_drawn(request, {"--stage": stage or None})
     trace = follow(request, position, top_k, norm, histogram=True)
     if write_numbers(trace, request) or request.out is None:
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from logitscope.cli.options import Request, option, takes
 from logitscope.cli.tracing import get_trace
 from logitscope.cli.watching import Watch, watched
-from logitscope.cli.writing import Pager, check_out, show, write_numbers, write_picture
+from logitscope.cli.writing import Pager, check_out, only_drawn, show, write_numbers, write_picture
 from logitscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,10 +30,8 @@ Value = Annotated[
         "-v",
     ),
 ]
-Every = Annotated[int, option("--every", "Show each N-th block, the last one always.")]
-Window = Annotated[
-    str | None, option("--window", "Show positions A:B only, as Python slices; either end may be left out.")
-]
+Every = Annotated[int, option("--every", "Each N-th block only, the last one always.")]
+Window = Annotated[str | None, option("--window", "Positions A:B only, as Python slices; either end may be left out.")]
 Subblocks = Annotated[bool, option("--subblocks", "Also the stages after attention.")]
 NoEmbed = Annotated[bool, option("--no-embed", "Leave out what enters the first block.")]
 TopDown = Annotated[bool, option("--top-down", "Draw the first stage at the top.")]
@@ -76,6 +74,7 @@ def lens(
     """
     from logitscope.view.scale import drawable
 
+    drawing = {"--value": value, "--top-down": top_down or None, "--numbers": numbers, "--columns": columns}
     value = value or ("watch_prob" if watch else "top_prob")
     drawable(value)
     if every < 1:
@@ -88,6 +87,7 @@ def lens(
     if columns is not None and columns < 1:
         raise InputError(f"--columns {columns} was given; it takes 1 or more.")
     check_out(request.out, pictures=True)
+    only_drawn(request, drawing)
 
     def asked(scope: Scope) -> Mapping[str, Any]:
         wanted: dict[str, Any] = {"subblocks": subblocks, "embed": not no_embed, "lens": lens or "logit"}
@@ -99,12 +99,12 @@ def lens(
     found = get_trace(request, asked, needs_model={"--lens": lens, "--norm": norm, "--top-k": top_k})
     # A trace made just now follows what was named; a saved one is asked whether it does.
     named = _ids(found, watch or ()) if request.saved is not None else list(found.watched)
-    if write_numbers(found, request):
+    found = _stages(found, subblocks)
+    if request.numeric and write_numbers(_cut(found, every, shown, embed=not no_embed), request):
         return
     from logitscope import view
 
     followed: Sequence[int | None] = _followed(found, named) if value.startswith("watch_") else [None]
-    found = _stages(found, subblocks)
     grids = [view.grid(found, value, every, shown, top_down, token, embed=not no_embed) for token in followed]
     if request.out is not None:
         from logitscope.render.figure import draw_lens
@@ -138,7 +138,17 @@ def parse_window(window: str | None) -> tuple[int | None, int | None] | None:
 
 def _stages(trace: Trace, subblocks: bool) -> Trace:
     """A saved trace shows its stages after attention only where they were asked for, as a text does."""
-    return trace if subblocks else trace.select(stages=[s for s in trace.stages if not s.endswith(".attn")])
+    outputs = [name for name in trace.stages if not name.endswith(".attn")]
+    if not subblocks and not outputs:
+        raise InputError("this trace holds stages after attention alone; add --subblocks to see them.")
+    return trace if subblocks else trace.select(stages=outputs)
+
+
+def _cut(trace: Trace, every: int, window: tuple[int | None, int | None] | None, *, embed: bool) -> Trace:
+    """The stages and positions that a picture would show."""
+    from logitscope.view.grid import columns_of, every_nth
+
+    return trace.select(every_nth(trace.stages, every, embed=embed), trace.positions[columns_of(trace, window)])
 
 
 def _followed(trace: Trace, named: Sequence[int]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from logitscope.render.terminal import Screen
     from logitscope.trace import Trace
 
-__all__ = ["Pager", "check_out", "show", "write_numbers", "write_picture"]
+__all__ = ["Pager", "check_out", "only_drawn", "show", "write_numbers", "write_picture"]
 
 Pager = Annotated[bool, option("--pager", "Page what is taller than the screen.")]
 
@@ -52,6 +53,19 @@ def check_out(out: Path | None, *, pictures: bool = False) -> None:
         raise ResourceError(f"{out} could not be written: its folder may not be written to.")
     if suffix in PICTURES:
         import logitscope.render.figure  # noqa: F401 - says what to install where matplotlib is not
+
+
+def only_drawn(request: Request, options: Mapping[str, Any]) -> None:
+    """Refuses options that say how a picture is drawn where only numbers are written.
+
+    Args:
+        request: the shared options.
+        options: as they are typed; None where not given.
+    """
+    given = [name for name, value in options.items() if value is not None]
+    if given and request.numeric and not request.drawn:
+        where = "--json" if request.out is None else f"-o {request.out}"
+        raise InputError(f"{given[0]} says how a picture is drawn, but {where} writes numbers; leave one of them out.")
 
 
 def write_numbers(trace: Trace, request: Request) -> bool:

@@ -21,7 +21,7 @@ from logitscope.view.plain import plain
 from logitscope.view.scale import Scale, drawable, scale_of
 from logitscope.view.source import Source, source_of
 
-__all__ = ["Cell", "Column", "Grid", "Row", "every_nth", "grid"]
+__all__ = ["Cell", "Column", "Grid", "Row", "columns_of", "every_nth", "grid"]
 
 Window = tuple[int | None, int | None]
 
@@ -120,7 +120,7 @@ def grid(
         trace: must hold `top_ids` for the guesses to be written, and whatever `value` needs.
         value: a stored or derived name of the numeric contract that is one number per cell; of top-k arrays, the first.
         every: keep each `every`-th block, counted from the last one, which is always kept, as `embed` is.
-        window: positions `a:b` of the text as Python slices them, None for an open end; all by default.
+        window: positions `a:b` of the text, None for an open end; all by default. See `columns_of`.
         top_down: draw `embed` at the top instead of at the bottom.
         watch: for `watch_*`, which of the watched token ids; the first by default.
         embed: keep the `embed` stage.
@@ -130,7 +130,7 @@ def grid(
     """
     drawable(value)
     stages = every_nth(trace.stages, every, embed=embed)
-    columns = _columns(trace, window)
+    columns = columns_of(trace, window)
     rows = np.array([trace.stage(name) for name in stages], dtype=np.intp)
     numbers = _numbers(trace, value, watch)[np.ix_(rows, columns)]
     legend = scale_of(value, numbers.astype(np.float64))
@@ -177,12 +177,19 @@ def every_nth(stages: Sequence[str], every: int, *, embed: bool = True) -> tuple
     return kept
 
 
-def _columns(trace: Trace, window: Window | None) -> np.ndarray:
+def columns_of(trace: Trace, window: Window | None) -> np.ndarray:
+    """The columns of a trace's arrays whose positions lie in `a:b` of the text.
+
+    Ends are those of a Python slice: negative ones count from the end of the text, and a stop beyond it is its end.
+
+    Raises:
+        InputError: it begins outside the text, or this trace holds nothing of it.
+    """
     n = len(trace.ids)
     start, stop, _ = slice(*(window or (None, None))).indices(n)
     columns = np.flatnonzero((trace.positions >= start) & (trace.positions < stop))
-    beyond = window is not None and any(end is not None and not -n <= end <= n for end in window)
-    if beyond or not len(columns):
+    outside = window is not None and window[0] is not None and not -n <= window[0] < n
+    if outside or not len(columns):
         a, b = ("" if end is None else end for end in window or (None, None))
         raise InputError(
             f"positions {a}:{b} were asked for, but the text has {n} tokens (0 to {n - 1})"
