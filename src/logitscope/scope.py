@@ -22,10 +22,12 @@ from logitscope.errors import InputError
 from logitscope.lens import Lens, parse_lens
 from logitscope.model.capture import capture
 from logitscope.model.decode import Decoder
+from logitscope.model.embedded import DEFAULT
 from logitscope.model.explain import plain_memory_errors
 from logitscope.model.load import load_model
 from logitscope.model.memory import give_back
 from logitscope.model.model import Model
+from logitscope.model.running import exact_products
 from logitscope.model.windows import Window, plan_windows
 from logitscope.readout import MatrixHead, Request, read_out
 from logitscope.trace import Provenance, Tokens, Trace
@@ -35,9 +37,12 @@ __all__ = ["Scope", "load"]
 
 DEFAULT_TOP_K = 10
 
+_INPUT = "input"
+"""The distribution that `kl_*_input` refer to, where a lens reads `embed` in another way."""
+
 
 def load(
-    model: Any = "embedded:tales",
+    model: Any = DEFAULT,
     *,
     tokenizer: Any = None,
     revision: str | None = None,
@@ -54,7 +59,7 @@ def load(
         revision: branch, tag or commit on the hub; the commit stands in every trace.
         dtype: `float32`, `bfloat16`, `float16` or `auto` (the weights' own). Default: float32 on processors, the
             weights' own on accelerators. Logits are fp32 in any case.
-        device: such as `cuda` or `mps`; the processor by default.
+        device: such as `cuda` or `cuda:1`; the processor by default.
         device_map: passed to transformers for models larger than one device, such as `auto`.
         trust_remote_code: run code that comes with the model. Off unless named.
 
@@ -150,7 +155,7 @@ class Scope:
             InputError: something asked for does not exist.
             ResourceError: memory ran out.
         """
-        with plain_memory_errors(self.model.name):
+        with plain_memory_errors(self.model.name), exact_products(self.model.device):
             plan = self._plan(
                 text, ids, lens, norm, subblocks, embed, stages, positions, top_k, watch, histogram, statistics, bos,
                 window, stride,
@@ -177,7 +182,8 @@ class Scope:
         tokens, prefix = self._tokens(text, ids, bos)
         model.require_ids(tokens.ids.tolist())
         chosen = self._stages(stages, subblocks, embed)
-        watched = tuple(self._watched(w) for w in ([watch] if isinstance(watch, (str, int)) else watch))
+        named = [watch] if isinstance(watch, (str, int, np.integer)) else watch
+        watched = tuple(self._watched(token) for token in named)
         names = _statistics(statistics, histogram, bool(watched))
         request = Request(
             top_k=self._top_k(top_k),
@@ -260,7 +266,7 @@ class Scope:
         """The statistics of one window's positions. A cache of unchanged prefixes belongs here."""
         ids = plan.tokens.ids
         fed = torch.from_numpy(np.concatenate([ids[: window.prefix], ids[window.start : window.stop]]).astype(np.int64))
-        rows = torch.from_numpy(window.prefix + positions - window.start)
+        rows = torch.tensor([window.row(int(p)) for p in positions])
         needed = tuple(dict.fromkeys([*plan.stages, *plan.references]))
         vectors = self._vectors(plan, fed, needed, rows)
         give_back(sum(stage.nbytes for stage in vectors.values()))
@@ -270,7 +276,7 @@ class Scope:
             plan.stages,
             vectors,
             final=self.model.anatomy.last_stage,
-            input_stage="embed" if "embed" in vectors else None,
+            input_stage=next((name for name in (_INPUT, "embed") if name in vectors), None),
             input_ids=ids[positions],
             next_ids=following,
             request=plan.request,
@@ -282,8 +288,11 @@ class Scope:
         if not lens.needs_whole_window:
             return capture(anatomy, fed, stages, rows, store=decoder.normalise).vectors
         captured = capture(anatomy, fed, stages, keep_calls=True)
-        transformed = ((stage, lens.transform(captured, stage)) for stage in stages)
-        return {stage: decoder.normalise(stream[rows.to(stream.device)]) for stage, stream in transformed}
+        streams = {stage: lens.transform(captured, stage) for stage in stages}
+        if "embed" in stages:
+            # What the input's own distribution is does not depend on the lens: the model's head, nothing in between.
+            streams[_INPUT] = captured.vectors["embed"]
+        return {name: decoder.normalise(stream[rows.to(stream.device)]) for name, stream in streams.items()}
 
     def _head(self) -> MatrixHead:
         anatomy = self.model.anatomy
@@ -299,6 +308,7 @@ class Scope:
         model = self.model
         seen = [np.unique(a) for name, a in arrays.items() if STATISTICS[name].is_id]
         named = np.concatenate([*seen, plan.tokens.ids, np.array(plan.request.watch, np.int32)])
+        content_hash, check = model.identity()
         provenance = Provenance(
             model=model.name,
             model_class=model.anatomy.model_class,
@@ -306,11 +316,13 @@ class Scope:
             lens=plan.lens.name,
             norm=plan.decoder.norm,
             revision=model.revision,
-            content_hash=model.content_hash,
-            self_check=model.check.figure,
+            content_hash=content_hash,
+            self_check=check.figure,
             context_window=plan.context,
             stride=plan.stride if len(plan.windows) > 1 else 0,
             bos=plan.bos,
+            last_stage=model.anatomy.last_stage,
+            length_dependent=model.length_dependent,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             versions=dict(_versions()),
         )
@@ -323,7 +335,7 @@ class Scope:
             provenance=provenance,
             watched=plan.request.watch,
             context_lengths=lengths,
-            seams=tuple(w.first for w in plan.windows[1:]),
+            seams=tuple(w.first for w in plan.windows[1:] if w.first in plan.positions),
         )
 
 

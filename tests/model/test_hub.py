@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from understood import captured, ids_of
 
 from logitscope.errors import ModelError
 from logitscope.model.capture import capture
-from logitscope.model.hub import must_use_cache
+from logitscope.model.hub import pinned
 from logitscope.model.load import load_model
 from logitscope.scope import Scope
 
@@ -133,7 +134,7 @@ def test_an_unreachable_hub_is_no_matter_where_the_cache_has_the_model(
     answer: Callable[[Exception], None], cache: Path, attempts: list[Any]
 ) -> None:
     answer(ConnectionError("no network"))
-    assert must_use_cache(MODEL, None)
+    assert pinned(MODEL, None) == (COMMIT, True)
     model = load_model(MODEL)
     assert model.name == MODEL
     assert model.revision == COMMIT
@@ -168,8 +169,9 @@ def test_a_revision_that_is_not_cached_is_refused(answer: Callable[[Exception], 
 
 
 def test_a_hub_that_answers_is_asked_for_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("logitscope.model.hub.get_hf_file_metadata", lambda *_, **__: object())
-    assert not must_use_cache(MODEL, None)
+    answer = SimpleNamespace(commit_hash=COMMIT)
+    monkeypatch.setattr("logitscope.model.hub.get_hf_file_metadata", lambda *_, **__: answer)
+    assert pinned(MODEL, "main") == (COMMIT, False)
 
 
 def test_pickled_weights_in_the_cache_are_refused(answer: Callable[[Exception], None], cache: Path) -> None:

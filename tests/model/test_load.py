@@ -432,7 +432,11 @@ def test_a_type_that_does_not_exist_is_refused(saved: Path, dtype: Any) -> None:
 def test_what_is_no_device_is_refused(saved: Path, device: Any) -> None:
     for model in (saved, shared_model("gpt2")):
         message = refusal(model, InputError, device=device, tokenizer=tiny_tokenizer())
-        assert message == f"device {device!r} was given; it is a name such as cpu, cuda, cuda:1 or mps."
+        assert message == f"device {device!r} was given; it is a name such as cpu, cuda or cuda:1."
+
+
+def test_a_device_without_float64_is_refused(saved: Path) -> None:
+    assert "has no float64" in refusal(saved, InputError, device="mps")
 
 
 def test_a_device_that_is_not_there_is_refused(saved: Path) -> None:

@@ -35,7 +35,7 @@ def test_windows_by_hand_with_a_prefix() -> None:
     """The first token is BOS: 8 tokens through 4 at a time, 2 new ones each."""
     windows = plan_windows(8, 4, 2, prefix=1)
     assert windows == [Window(0, 0, 4, 0), Window(1, 3, 6, 4), Window(1, 5, 8, 6)]
-    assert [w.offset for w in windows] == [0, 2, 2]
+    assert [w.row(w.first) for w in windows] == [0, 2, 2]
     assert [windows[1].context_length(p) for p in (4, 5)] == [3, 4]
 
 
@@ -90,7 +90,7 @@ def test_every_position_is_read_out_once_with_its_promised_context(plan: tuple[i
         assert (w.stop - w.first == step) or i in (0, len(windows) - 1)
         fed = [*range(w.prefix), *range(w.start, w.stop)]
         assert len(set(fed)) == len(fed)
-        assert fed[w.offset] == w.first
+        assert fed[w.row(w.first)] == w.first
     for p, w in read:
         assert 1 <= w.context_length(p) <= context
         assert w.context_length(p) == p + 1 if p < context else w.context_length(p) > context - step

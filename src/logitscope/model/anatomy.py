@@ -11,7 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from logitscope.errors import InputError
+from logitscope.errors import InputError, ModelError
+from logitscope.model.running import present
 from logitscope.trace.stages import stage_key
 
 __all__ = ["Anatomy", "Block", "Sublayer"]
@@ -102,13 +103,15 @@ class Anatomy:
     @property
     def weight(self) -> Tensor:
         """The output matrix `[vocab, d]`, in its own type."""
-        return _tensor(self.head.weight)
+        weight = present(self.head, "weight")
+        if weight is None:
+            raise ModelError(f"the head of {self.model_class} has no matrix.")
+        return weight
 
     @property
     def bias(self) -> Tensor | None:
         """The output bias `[vocab]`, where the head has one."""
-        bias = getattr(self.head, "bias", None)
-        return None if bias is None else _tensor(bias)
+        return present(self.head, "bias")
 
     @property
     def device(self) -> torch.device:
@@ -155,9 +158,3 @@ class Anatomy:
             f"block {index} of {self.model_class} could not be split into attention and MLP, so there is no stage "
             f'"{name}". Use "{index}.mlp".'
         )
-
-
-def _tensor(value: Tensor | nn.Module) -> Tensor:
-    if not isinstance(value, Tensor):
-        raise TypeError("the head's weight or bias is no tensor")
-    return value.detach()

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from logitscope.errors import ModelError
 from logitscope.model.anatomy import Anatomy, Block
 from logitscope.model.dataflow import first_tensor, hooked, stream_of, with_first_tensor, with_stream
+from logitscope.model.running import device_of, undisturbed
 
 __all__ = ["Captured", "capture", "resume"]
 
@@ -116,8 +117,8 @@ def capture(
         if keep_calls:
             before(block.module, on_call(block.index))
 
-    device = next(anatomy.body.parameters()).device
-    with _lock(anatomy.body), hooked(*hooks):
+    device = device_of(anatomy.body)
+    with _lock(anatomy.body), undisturbed(anatomy.body), hooked(*hooks):
         anatomy.body(input_ids=ids.to(device)[None], use_cache=False)
     missing = wanted - vectors.keys()
     if missing:
@@ -149,7 +150,7 @@ def resume(anatomy: Anatomy, captured: Captured, vectors: Tensor, stage: str, un
             first += 1
             if until is None or first <= until:
                 stream = _finish_block(anatomy, anatomy.blocks[int(index)], captured, stream)
-    with _lock(anatomy.body):
+    with _lock(anatomy.body), undisturbed(anatomy.body):
         for block in anatomy.blocks[first:until]:
             stream = _run_block(anatomy, block, captured, stream)
     return stream[0]
@@ -184,7 +185,11 @@ def _finish_block(anatomy: Anatomy, block: Block, captured: Captured, stream: Te
         def put(_m: nn.Module, _a: Any, _k: Any, output: Any) -> Any:
             return with_first_tensor(output, silent.reshape_as(_tensor(output)).clone())
 
-    with _lock(anatomy.body), hooked(lambda: module.register_forward_hook(put, with_kwargs=True)):
+    with (
+        _lock(anatomy.body),
+        undisturbed(anatomy.body),
+        hooked(lambda: module.register_forward_hook(put, with_kwargs=True)),
+    ):
         return _run_block(anatomy, block, captured, stream)
 
 

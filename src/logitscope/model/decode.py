@@ -5,7 +5,8 @@ Knows the Anatomy; knows nothing of texts, stages or statistics.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 
 from logitscope.errors import InputError, ModelError
 from logitscope.model.anatomy import Anatomy
+from logitscope.model.running import device_of, exact_products, present
 
 __all__ = ["Decoder", "Norm", "head_logits", "plain_norm"]
 
@@ -34,6 +36,7 @@ class Decoder:
     anatomy: Anatomy
     n_tokens: int
     norm: Norm = "final"
+    _plain: Callable[[Tensor], Tensor] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.norm not in get_args(Norm):
@@ -43,20 +46,25 @@ class Decoder:
                 f'{self.anatomy.model_class} has no final norm, so norm="plain" does not exist. Use "final".'
             )
 
+        norm = None if self.anatomy.norm_index is None else self.anatomy.tail[self.anatomy.norm_index]
+        plain = plain_norm(norm, self.anatomy.d_model) if norm is not None and self.norm == "plain" else None
+        object.__setattr__(self, "_plain", plain)
+
     @torch.no_grad()
     def normalise(self, vectors: Tensor) -> Tensor:
-        """What the head reads for vectors `[..., d_model]` of the residual stream, in fp32.
+        """What the head reads for vectors `[..., d_model]` of the residual stream, in fp32, where the head is.
 
         The model's own norm works in the weights' type, as in its own forward pass; its statistics are those of the
         vectors given.
         """
-        x = vectors.to(device=self.anatomy.device)
-        for index, module in enumerate(self.anatomy.tail):
-            if index != self.anatomy.norm_index or self.norm == "final":
-                x = module(x)
-            elif self.norm == "plain":
-                x = plain_norm(module, x)
-        return x.float()
+        x = vectors
+        with exact_products(self.anatomy.device):
+            for index, module in enumerate(self.anatomy.tail):
+                if index != self.anatomy.norm_index or self.norm == "final":
+                    x = module(x.to(device_of(module) if any(True for _ in module.parameters()) else x.device))
+                elif self._plain is not None:
+                    x = self._plain(x)
+        return x.to(self.anatomy.device).float()
 
     @torch.no_grad()
     def logits(self, vectors: Tensor) -> Tensor:
@@ -68,29 +76,33 @@ class Decoder:
 def head_logits(anatomy: Anatomy, x: Tensor) -> Tensor:
     """Head, multiplier and softcap, in fp32, of what the head reads."""
     bias = anatomy.bias
-    z = F.linear(x.float(), anatomy.weight.float(), None if bias is None else bias.float()) * anatomy.multiplier
+    with exact_products(anatomy.device):
+        z = F.linear(x.to(anatomy.device).float(), anatomy.weight.float(), None if bias is None else bias.float())
+    z = z * anatomy.multiplier
     return z if anatomy.softcap is None else anatomy.softcap * torch.tanh(z / anatomy.softcap)
 
 
-def plain_norm(module: nn.Module, x: Tensor) -> Tensor:
-    """The same normalisation of `[..., d_model]` without its learned scale and shift, in `x`'s type.
+@torch.no_grad()
+def plain_norm(module: nn.Module, d_model: int) -> Callable[[Tensor], Tensor]:
+    """The normalisation of a module without its learned scale and shift, found by comparing with both kinds.
 
     Raises:
-        ModelError: the module is neither a layer norm nor an RMS norm, as found by comparing with both.
+        ModelError: the module is neither a layer norm nor an RMS norm.
     """
     eps = next((v for k in ("eps", "variance_epsilon", "layer_norm_epsilon") if (v := getattr(module, k, None))), 1e-5)
-    weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
-    # Rows of different means, and not the vectors given: those might be centred, or all zero.
-    probe = torch.linspace(-1, 3, 4 * x.shape[-1], device=x.device).reshape(4, -1).to(x.dtype)
+    weight, bias = present(module, "weight"), present(module, "bias")
+    dtype = torch.float32 if weight is None else weight.dtype
+    # Rows of different means: a centred probe could not tell the two kinds apart.
+    probe = torch.linspace(-1, 3, 4 * d_model, device=device_of(module)).reshape(4, -1).to(dtype)
     wanted = module(probe).float()
-    limit = (1e-4 if x.dtype == torch.float32 else 3e-2) * wanted.abs().max().clamp(min=1)
+    limit = (1e-4 if dtype == torch.float32 else 3e-2) * wanted.abs().max().clamp(min=1)
     for normalise in (_layer_norm, _rms_norm):
         for offset in (0.0, 1.0):  # Gemma and Nemotron store their scale less one.
             scaled = normalise(probe.float(), eps)
-            scaled = scaled if weight is None else scaled * (weight.float() + offset)
-            scaled = scaled if bias is None else scaled + bias.float()
+            scaled = scaled if weight is None else scaled * (weight.float().to(scaled.device) + offset)
+            scaled = scaled if bias is None else scaled + bias.float().to(scaled.device)
             if (scaled - wanted).abs().max() <= limit:
-                return normalise(x.float(), eps).to(x.dtype)
+                return lambda x, normalise=normalise: normalise(x.float(), eps).to(x.dtype)  # type: ignore[misc]
     raise ModelError(
         f'{type(module).__name__} is neither a layer norm nor an RMS norm, so norm="plain" is unknown. Use "final".'
     )

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from logitscope.errors import ModelError
 from logitscope.model.anatomy import Anatomy, Block, Sublayer
 from logitscope.model.dataflow import Call, record, same
+from logitscope.model.running import device_of
 
 __all__ = ["discover", "probe_ids"]
 
@@ -46,8 +47,13 @@ def discover(model: Any, n_tokens: int) -> Anatomy:
     if head is None or getattr(head, "weight", None) is None or head.weight.ndim != 2:
         raise ModelError(f"{name} has no output matrix over a vocabulary; Logitscope needs a causal language model.")
     window = _context_window(model.config)
-    ids = probe_ids(n_tokens)[:, : window or None].to(model.get_input_embeddings().weight.device)
+    ids = probe_ids(n_tokens)[:, : window or None].to(device_of(model))
     calls, output = record(model, lambda: model(input_ids=ids, use_cache=False))
+    if torch.isnan(output.logits).any() or torch.isposinf(output.logits).any():
+        raise ModelError(
+            f"the logits of {name} are not finite even for a short input. Half precision may have overflowed: use "
+            "dtype float32 or bfloat16. If they stay so, the weights are broken."
+        )
     paths = {module: path for path, module in model.named_modules()}
     blocks_path, blocks = _find_blocks(name, model, calls)
     inside = f"{blocks_path}."
@@ -61,6 +67,7 @@ def discover(model: Any, n_tokens: int) -> Anatomy:
     )
     multiplier, softcap = _find_head_arithmetic(name, model.config, head_call, output.logits)
 
+    numbers = tuple(_numbers(model.config).values())
     first = _final(calls, blocks[0])
     if first.read is None:
         raise ModelError(f"the blocks of {name} read no residual stream that Logitscope can see.")
@@ -70,7 +77,7 @@ def discover(model: Any, n_tokens: int) -> Anatomy:
         model_class=name,
         body=body_call.module,
         body_path=body_call.name,
-        blocks=tuple(_find_block(i, block, calls, paths[block]) for i, block in enumerate(blocks)),
+        blocks=tuple(_find_block(i, block, calls, paths[block], numbers) for i, block in enumerate(blocks)),
         blocks_path=blocks_path,
         tail=tuple(c.module for c in tail),
         tail_paths=tuple(c.name for c in tail),
@@ -82,7 +89,7 @@ def discover(model: Any, n_tokens: int) -> Anatomy:
         d_model=first.read.shape[-1],
         n_vocab=head.weight.shape[0],
         context_window=window,
-        tied=embedding is not None and embedding.weight.data_ptr() == head.weight.data_ptr(),
+        tied=embedding is not None and embedding.weight is head.weight,
     )
 
 
@@ -149,7 +156,7 @@ def _find_head_arithmetic(name: str, config: Any, head: Call, logits: Tensor) ->
         raise ModelError(f"the head of {name} returned no logits that Logitscope can see.")
     ulp = 1e-6 if logits.dtype == torch.float32 else 2.0**-7
     limit = ulp * max(10.0, wanted.abs().max().item())
-    for multiplier, softcap in _readings(config.get_text_config() if hasattr(config, "get_text_config") else config):
+    for multiplier, softcap in _readings(config):
         z = raw * multiplier
         if softcap is not None:
             z = softcap * torch.tanh(z / softcap)
@@ -161,19 +168,22 @@ def _find_head_arithmetic(name: str, config: Any, head: Call, logits: Tensor) ->
 
 
 def _readings(config: Any) -> Iterable[tuple[float, float | None]]:
-    values = {
-        key: float(value)
-        for key, value in config.to_dict().items()
-        if isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and value
-        and re.search(r"logit|lm_head", key)
-    }
+    values = {key: value for key, value in _numbers(config).items() if re.search(r"logit|lm_head", key)}
     caps = [v for k, v in values.items() if "cap" in k and "att" not in k]
     scales = [v for k, v in values.items() if "cap" not in k and v != 1 and re.search(r"scal|mult", k)]
     for scale in [*itertools.chain.from_iterable((v, 1 / v) for v in scales), 1.0]:
         for cap in [*caps, None]:
             yield scale, cap
+
+
+def _numbers(config: Any) -> dict[str, float]:
+    """The config's own numbers that are not zero."""
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    return {
+        key: float(value)
+        for key, value in config.to_dict().items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value
+    }
 
 
 def _context_window(config: Any) -> int:
@@ -186,7 +196,7 @@ def _context_window(config: Any) -> int:
     return 0
 
 
-def _find_block(index: int, block: nn.Module, calls: Sequence[Call], path: str) -> Block:
+def _find_block(index: int, block: nn.Module, calls: Sequence[Call], path: str, numbers: Sequence[float]) -> Block:
     whole = _final(calls, block)
     prefix = f"{path}."
     inside = [c for c in calls if c.name.startswith(prefix)]
@@ -200,7 +210,7 @@ def _find_block(index: int, block: nn.Module, calls: Sequence[Call], path: str) 
     if len(attention) != 1 or not mlp or attention[0].returned is None or attention[0].returned.shape[-1] != width:
         return opaque
     norms = [c for c in inside if is_norm(c.module)]
-    return _Equations(index, whole, attention[0], mlp, norms, prefix).solve() or opaque
+    return _Equations(index, whole, attention[0], mlp, norms, prefix, numbers).solve() or opaque
 
 
 def _has_matrix(module: nn.Module) -> bool:
@@ -211,9 +221,16 @@ class _Equations:
     """The residual equations of one block, tried in turn on what was recorded."""
 
     def __init__(
-        self, index: int, whole: Call, attention: Call, mlp: Sequence[Call], norms: Sequence[Call], prefix: str
+        self,
+        index: int,
+        whole: Call,
+        attention: Call,
+        mlp: Sequence[Call],
+        norms: Sequence[Call],
+        prefix: str,
+        numbers: Sequence[float],
     ) -> None:
-        self.index, self.whole, self.prefix = index, whole, prefix
+        self.index, self.whole, self.prefix, self.numbers = index, whole, prefix, numbers
         self.attention, self.mlp, self.norms = attention, mlp, norms
         if whole.read is None or whole.returned is None:
             raise ModelError(f"block {index} reads or returns no residual stream that Logitscope can see.")
@@ -306,5 +323,7 @@ class _Equations:
         limit = 8 * torch.finfo(after.dtype).eps * after.abs().max().item()
         if (difference - multiplier * output).abs().max().item() > limit:
             return None
-        rounded = round(multiplier, 4)
-        return (rounded if math.isclose(multiplier, rounded, rel_tol=1e-3) else multiplier), False
+        # The config's own number, where one is what was found up to that rounding.
+        error = 2 * limit * math.sqrt(output.numel() / power)
+        named = [number for number in (1.0, *self.numbers) if abs(number - multiplier) <= error]
+        return min(named, key=lambda number: abs(number - multiplier), default=multiplier), False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ import torch
 from logitscope.errors import InputError, ModelError
 from logitscope.model.embedded import PREFIX, embedded_folder
 from logitscope.model.explain import plain_load_errors
-from logitscope.model.hub import must_use_cache, snapshot
+from logitscope.model.hub import pinned, snapshot
 from logitscope.model.model import Model
 from logitscope.model.tokenise import Tokeniser, load_tokenizer
 
 __all__ = ["load_model"]
+
+_QUIET = threading.RLock()
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -53,13 +56,13 @@ def load_model(
         if local:
             _require_weights(name, Path(source))
         else:
-            options["local_files_only"] = must_use_cache(source, revision)
+            options["revision"], options["local_files_only"] = pinned(source, revision)
         hf = _from_pretrained(name, source, dtype, placed, device_map, options)
         if tokenizer is None:
             tokeniser = _tokeniser(source, **options)
         else:
-            tokeniser = _tokeniser(tokenizer, trust_remote_code=trust_remote_code)
-        folder = Path(source) if local else snapshot(source, revision)
+            tokeniser = _tokeniser(tokenizer, trust_remote_code=False)  # the model was named, not this
+        folder = Path(source) if local else snapshot(source, options["revision"])
         files = [] if folder is None else _weight_files(folder)
         return Model.of(name, hf, tokeniser, None if local or folder is None else folder.name, files)
 
@@ -188,9 +191,12 @@ def _dtype(dtype: Any, device: torch.device | None, device_map: Any) -> Any:
 
 def _device(device: Any) -> torch.device | None:
     try:
-        return None if device is None else torch.device(device)
+        placed = None if device is None else torch.device(device)
     except (RuntimeError, TypeError) as error:
-        raise InputError(f"device {device!r} was given; it is a name such as cpu, cuda, cuda:1 or mps.") from error
+        raise InputError(f"device {device!r} was given; it is a name such as cpu, cuda or cuda:1.") from error
+    if placed is not None and placed.type == "mps":
+        raise InputError("device mps was given, but it has no float64, which sums over the vocabulary need. Use cpu.")
+    return placed
 
 
 def _tokeniser(tokenizer: Any, **options: Any) -> Tokeniser:
@@ -219,12 +225,13 @@ def _quiet() -> Iterator[None]:
     from transformers.utils import logging as transformers_logging
 
     logging: Any = transformers_logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    with _QUIET:  # the setting is the process's own: two loads at once would put back each other's
+        verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(verbosity)
+            if bars:
+                logging.enable_progress_bar()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from torch import Tensor
 from logitscope.errors import InputError, ModelError
 from logitscope.model.anatomy import Anatomy
 from logitscope.model.discover import discover
+from logitscope.model.running import present, undisturbed
 from logitscope.model.self_check import SelfCheck, self_check
 from logitscope.model.tokenise import Tokeniser
 
@@ -33,7 +34,7 @@ class Model:
 
     Attributes:
         name: what the user named it.
-        hf: the Hugging Face model, in eval mode.
+        hf: the Hugging Face model; run without dropout whatever mode it is left in.
         tokeniser: its tokenizer.
         anatomy: where it keeps what.
         check: how far the anatomy was found to be from the model.
@@ -50,6 +51,7 @@ class Model:
     n_tokens: int
     revision: str | None = None
     files: tuple[Path, ...] = ()
+    _known: dict[tuple[tuple[int, int], ...], tuple[str | None, SelfCheck]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -60,16 +62,19 @@ class Model:
         Raises:
             ModelError: it could not be understood, or the check failed.
         """
-        hf.eval()
         embedding = hf.get_input_embeddings()
         if embedding is None or getattr(embedding, "weight", None) is None:
             raise ModelError(f"{type(hf).__name__} has no token embedding; Logitscope needs a causal language model.")
         known = min(tokeniser.n_tokens, embedding.weight.shape[0])
         if known < 1:
             raise ModelError(f"the tokenizer of {name} has no tokens.")
-        anatomy = discover(hf, known)
-        n_tokens = min(known, anatomy.n_vocab)
-        return cls(name, hf, tokeniser, anatomy, self_check(hf, anatomy, n_tokens), n_tokens, revision, tuple(files))
+        with undisturbed(hf):
+            anatomy = discover(hf, known)
+            n_tokens = min(known, anatomy.n_vocab)
+            check = self_check(hf, anatomy, n_tokens)
+        model = cls(name, hf, tokeniser, anatomy, check, n_tokens, revision, tuple(files))
+        model._known[model._weights_state()] = (None, check)
+        return model
 
     @property
     def dtype(self) -> str:
@@ -92,16 +97,40 @@ class Model:
         nested = [v for v in parameters.values() if isinstance(v, dict)] or [parameters]
         return any(str(p.get("rope_type", p.get("type", ""))) in {"dynamic", "longrope"} for p in nested)
 
-    @cached_property
+    @property
     def content_hash(self) -> str:
-        """What the weights are: `sha256:...` of their files or tensors; `sha256-sampled:...` above 1 GiB.
+        """What the weights are now; see `identity`."""
+        return self.identity()[0]
 
-        The sampled form reads each file's size, its first MiB (with the safetensors header) and 64 further MiB spread
-        evenly, so that opening a model of many gigabytes does not mean reading it twice.
+    def identity(self) -> tuple[str, SelfCheck]:
+        """What the weights are now, and the self-check of these weights.
+
+        The hash is `sha256:...` of the files they were loaded from, or of the tensors themselves where they came
+        without files or were changed since; `sha256-sampled:...` above 1 GiB: each file's size, its first MiB (with the
+        safetensors header) and 64 further MiB spread evenly, so that opening a model of many gigabytes does not mean
+        reading it twice.
         """
-        if self.files:
-            return _hash_files(self.files)
-        return _hash_tensors(dict(self.hf.named_parameters()))
+        state = self._weights_state()
+        digest, check = self._known.get(state, (None, None))
+        if check is None:
+            with undisturbed(self.hf):
+                check = self_check(self.hf, self.anatomy, self.n_tokens)
+        if digest is None:
+            untouched = state == next(iter(self._known))
+            digest = _hash_files(self.files) if self.files and untouched else _hash_tensors(dict(self._tensors()))
+        self._known[state] = (digest, check)
+        return digest, check
+
+    def _weights_state(self) -> tuple[tuple[int, int], ...]:
+        """Changes whenever a weight is replaced or written to in place."""
+        return tuple((id(p), p._version) for p in self.hf.parameters())
+
+    def _tensors(self) -> Iterable[tuple[str, Tensor]]:
+        for path, module in self.hf.named_modules():
+            for name, _ in module.named_parameters(recurse=False):
+                tensor = present(module, name)
+                if tensor is not None:
+                    yield f"{path}.{name}", tensor
 
     def require_ids(self, ids: Iterable[int]) -> None:
         """Raises InputError for ids that the model has no embedding for."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from logitscope.errors import ModelError
 from logitscope.model.anatomy import Anatomy, Block
@@ -21,16 +21,20 @@ from logitscope.model.capture import Captured, capture, resume
 from logitscope.model.dataflow import first_tensor, hooked
 from logitscope.model.decode import Decoder, head_logits
 from logitscope.model.discover import probe_ids
+from logitscope.model.running import device_of
 
-__all__ = ["LIMIT", "SelfCheck", "self_check"]
+__all__ = ["LIMIT", "LOGITS_LIMIT", "SelfCheck", "self_check"]
+
+LOGITS_LIMIT = 1e-6
+"""Largest disagreement of fp32 logits, as a share of max(10, the largest of them): the numeric contract's tolerance."""
 
 LIMIT = 1e-5
-"""Largest relative disagreement of fp32 numbers, as a share of max(10, the largest magnitude compared)."""
+"""Largest disagreement of fp32 numbers of the residual stream, each as a share of max(10, its magnitude)."""
 
 
 @dataclass(frozen=True)
 class SelfCheck:
-    """How far what Logitscope computes is from what the model does, as shares of max(10, largest magnitude).
+    """How far what Logitscope computes is from what the model does, as shares of max(10, magnitude).
 
     Attributes:
         logits: last stage decoded against the model's own logits (half precision: its head applied in fp32).
@@ -60,7 +64,7 @@ def self_check(model: Any, anatomy: Anatomy, n_tokens: int) -> SelfCheck:
     ids = ids[: window or None]
     stages = anatomy.stages(subblocks=True)
     captured = capture(anatomy, ids, stages, keep_calls=True)
-    half = captured.vectors[anatomy.last_stage].dtype != torch.float32
+    half = torch.finfo(captured.vectors[anatomy.last_stage].dtype).bits < 32
     check = SelfCheck(
         logits=_logits(model, anatomy, captured, ids, n_tokens),
         blocks=_blocks(anatomy, captured, stages),
@@ -69,14 +73,14 @@ def self_check(model: Any, anatomy: Anatomy, n_tokens: int) -> SelfCheck:
     )
     limit = 2.0**-7 if half else LIMIT
     # Half-precision logits are compared with the head applied in fp32, so that figure stays as strict.
-    passed = check.logits <= LIMIT and max(check.blocks, check.residual) <= limit
+    passed = check.logits <= LOGITS_LIMIT and max(check.blocks, check.residual) <= limit
     if not passed:
         parts = f"logits {check.logits:.1e}, blocks {check.blocks:.1e}, residual {check.residual:.1e}"
         raise ModelError(
             f"{anatomy.model_class} was taken apart wrongly: self-check figure {check.figure:.1e} ({parts}; at most "
-            f"{LIMIT:.0e}). Nothing can be said about its stages; please report the model."
+            f"{LOGITS_LIMIT:.0e} for logits). Nothing can be said about its stages; please report the model."
         )
-    if check.causal > max(limit, 1e-3):
+    if check.causal > max(limit, 1e-4):
         raise ModelError(
             f"{anatomy.model_class} reads the future: later tokens change earlier logits by {check.causal:.1e}. "
             "Logitscope needs a causal language model, not an encoder."
@@ -85,10 +89,18 @@ def self_check(model: Any, anatomy: Anatomy, n_tokens: int) -> SelfCheck:
 
 
 def _disagreement(a: Tensor, b: Tensor) -> float:
-    a, b = a.detach().double().cpu(), b.detach().double().cpu()
+    a, b = a.detach().cpu().double(), b.detach().cpu().double()
     if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
         return float("inf")
     return ((a - b).abs().max() / max(10.0, b.abs().max().item())).item()
+
+
+def _stream_disagreement(a: Tensor, b: Tensor) -> float:
+    """The same with each number's own magnitude: a few huge features must not hide errors in all others."""
+    a, b = a.detach().cpu().double(), b.detach().cpu().double()
+    if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
+        return float("inf")
+    return ((a - b).abs() / b.abs().clamp(min=10.0)).max().item()
 
 
 @torch.no_grad()
@@ -96,9 +108,14 @@ def _logits(model: Any, anatomy: Anatomy, captured: Captured, ids: Tensor, n_tok
     decoder = Decoder(anatomy, n_tokens)
     read: list[Tensor] = []
     with hooked(lambda: anatomy.head.register_forward_pre_hook(lambda _m, args: read.append(args[0].detach().clone()))):
-        own = model(input_ids=ids.to(_device(model))[None], use_cache=False).logits[0]
+        own = model(input_ids=ids.to(device_of(model))[None], use_cache=False).logits[0]
     ours = decoder.logits(captured.vectors[anatomy.last_stage])
-    if own.dtype == torch.float32 and anatomy.weight.dtype == torch.float32:
+    # All the way from two early stages, beside the block by block check that holds for every stage.
+    for stage in ("embed", f"{anatomy.n_blocks // 2}.mlp"):
+        again = decoder.logits(resume(anatomy, captured, captured.vectors[stage], stage))
+        if _disagreement(again, ours) > LOGITS_LIMIT:
+            return _disagreement(again, ours)
+    if torch.finfo(own.dtype).bits >= 32 and torch.finfo(anatomy.weight.dtype).bits >= 32:
         return _disagreement(ours, own)
     # A unit in the last place of the model's own type is allowed; beyond that the head's input decides.
     if _disagreement(ours, own) > 2.0**-7:
@@ -122,7 +139,9 @@ def _blocks(anatomy: Anatomy, captured: Captured, stages: tuple[str, ...]) -> fl
 
 def _rerun(anatomy: Anatomy, captured: Captured, stage: str, after: str) -> float:
     until = int(after.partition(".")[0]) + 1
-    return _disagreement(resume(anatomy, captured, captured.vectors[stage], stage, until), captured.vectors[after])
+    return _stream_disagreement(
+        resume(anatomy, captured, captured.vectors[stage], stage, until), captured.vectors[after]
+    )
 
 
 @torch.no_grad()
@@ -134,13 +153,13 @@ def _residual(anatomy: Anatomy, captured: Captured, ids: Tensor) -> float:
         def hook(_module: Any, _args: Any, output: Any) -> None:
             tensor = first_tensor(output)
             if tensor is not None:
-                returned[index, part] = tensor.detach().reshape(-1, tensor.shape[-1]).double().cpu()
+                returned[index, part] = tensor.detach().reshape(-1, tensor.shape[-1]).cpu().double()
 
         return hook
 
     parts = [(b, p, s) for b in anatomy.blocks for p, s in (("attn", b.attention), ("mlp", b.mlp)) if s is not None]
     with hooked(*(lambda b=b, p=p, s=s: s.module.register_forward_hook(keep(b.index, p)) for b, p, s in parts)):
-        anatomy.body(input_ids=ids.to(_device(anatomy.body))[None], use_cache=False)
+        anatomy.body(input_ids=ids.to(device_of(anatomy.body))[None], use_cache=False)
     return max((_block_residual(block, captured, returned) for block in anatomy.blocks), default=0.0)
 
 
@@ -149,13 +168,13 @@ def _block_residual(block: Block, captured: Captured, returned: dict[tuple[int, 
         return 0.0
 
     def at(stage: str) -> Tensor:
-        return captured.vectors[stage].double().cpu()
+        return captured.vectors[stage].cpu().double()
 
     entry, leave = at("embed" if block.index == 0 else f"{block.index - 1}.mlp"), at(f"{block.index}.mlp")
     attention, mlp = returned[block.index, "attn"], returned[block.index, "mlp"]
     if block.kind == "parallel":
         total = entry + block.mlp.multiplier * (attention + mlp)
-        return _disagreement(total, leave)
+        return _stream_disagreement(total, leave)
     middle = at(f"{block.index}.attn")
     worst = 0.0
     for sublayer, output, before, after in (
@@ -163,7 +182,7 @@ def _block_residual(block: Block, captured: Captured, returned: dict[tuple[int, 
         (block.mlp, mlp, middle, leave),
     ):
         total = output if sublayer.includes_residual else before + sublayer.multiplier * output
-        worst = max(worst, _disagreement(total, after))
+        worst = max(worst, _stream_disagreement(total, after))
     return worst
 
 
@@ -171,11 +190,7 @@ def _block_residual(block: Block, captured: Captured, returned: dict[tuple[int, 
 def _causal(model: Any, ids: Tensor) -> float:
     if len(ids) < 3:
         return 0.0
-    device = _device(model)
+    device = device_of(model)
     whole = model(input_ids=ids.to(device)[None], use_cache=False).logits[0, : len(ids) - 2].float()
     prefix = model(input_ids=ids[:-2].to(device)[None], use_cache=False).logits[0].float()
     return _disagreement(prefix, whole)
-
-
-def _device(module: nn.Module) -> torch.device:
-    return next(module.parameters()).device

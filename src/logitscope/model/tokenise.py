@@ -81,7 +81,10 @@ class Tokeniser:
             InputError: the tokenizer has no such id.
         """
         if token_id in self._added:
-            return self._added[token_id].encode()
+            name = self._added[token_id]
+            # Gemma lists its runs of spaces among the added tokens.
+            plain = self._marks_spaces and token_id not in self.special_ids
+            return (name.replace(_SPACE_MARK, " ") if plain else name).encode()
         token = self._token(token_id)
         if token is None:
             raise InputError(f"token id {token_id} is not in the tokenizer's vocabulary (0 to {self.n_tokens - 1}).")
@@ -214,7 +217,7 @@ class Tokeniser:
 
 
 def load_tokenizer(source: str, **options: Any) -> Tokeniser:
-    """The tokenizer of a hub id or folder, without running any code of its own.
+    """The tokenizer of a hub id or folder, with code of its own only if `trust_remote_code` is among the options.
 
     Raises:
         ModelError: there is none.

@@ -28,14 +28,13 @@ class Window:
     stop: int
     first: int
 
-    @property
-    def offset(self) -> int:
-        """Row of the window's input at which position `first` stands."""
-        return self.prefix + self.first - self.start
+    def row(self, position: int) -> int:
+        """Row of the window's input at which a position of the text stands."""
+        return self.prefix + position - self.start
 
     def context_length(self, position: int) -> int:
         """Tokens that the model saw when it read `position`, that one included."""
-        return self.prefix + position - self.start + 1
+        return self.row(position) + 1
 
 
 def plan_windows(length: int, context: int, stride: int | None = None, prefix: int = 0) -> list[Window]:
