@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PASSAGE := src/logitscope/embedded/passage.txt
 MODEL := embedded:tales
+# Where the passage comes back to a name; another tokenizer cuts it elsewhere, and is shown its beginning.
+WINDOW := $(if $(filter embedded:tales,$(MODEL)),28:46,0:18)
 CORPUS := $(or $(LOGITSCOPE_SHARED),../shared)/corpus
 # One thread for each test process: the models are tiny, and processes are what is run side by side.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8
@@ -28,7 +30,7 @@ $(BIN)/python:
 
 # A finished install leaves a stamp; it is repeated when what it depends on has changed.
 $(VENV)/installed-demo: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[data,figures]'
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
@@ -39,7 +41,7 @@ demo: $(VENV)/installed-demo ## the embedded model reads a short passage, in the
 	@mkdir -p demo
 	$(BIN)/logitscope trace --model $(MODEL) --bos --subblocks --file $(PASSAGE) -o demo/passage.trace.safetensors
 	$(BIN)/logitscope likelihood --trace demo/passage.trace.safetensors --top 5
-	$(BIN)/logitscope lens --trace demo/passage.trace.safetensors --window 28:46
+	$(BIN)/logitscope lens --trace demo/passage.trace.safetensors --window $(WINDOW)
 	$(BIN)/logitscope trace --trace demo/passage.trace.safetensors -o demo/passage.json
 	@echo
 	@echo "demo/passage.trace.safetensors holds every number of this run and opens without torch; demo/passage.json is the"
