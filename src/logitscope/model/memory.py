@@ -1,7 +1,7 @@
 """Freed memory given back to the system between a large forward pass and what comes after it.
 
 The C library keeps what a pass frees, in pieces between which the readout's tiles do not fit: a trace of 1,024 tokens
-at GPT-2 small's shape then peaks at 200 to 520 MiB above the model, as it happens, and at 205 MiB with this.
+at GPT-2 small's shape peaked at 190 to 520 MiB above the model, by chance, and at 150 to 205 MiB with this.
 Knows no model.
 """
 
