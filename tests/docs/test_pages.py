@@ -19,10 +19,6 @@ ROOT = Path(__file__).parents[2]
 EMBEDDED = ROOT / "src" / "logitscope" / "embedded"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(EMBEDDED.glob("*/README.md"))]
 
-needs_tales = pytest.mark.skipif(
-    not (EMBEDDED / "tales" / "config.json").is_file(), reason="embedded:tales has not been released yet"
-)
-
 
 def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -42,7 +38,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@needs_tales
 @pytest.mark.parametrize("page", pages_with("python"))
 @pytest.mark.usefixtures("folder")
 def test_the_python_of_a_page_runs(page: Path) -> None:
@@ -51,7 +46,6 @@ def test_the_python_of_a_page_runs(page: Path) -> None:
         exec(compile(block, str(page), "exec"), namespace)
 
 
-@needs_tales
 @pytest.mark.parametrize("page", pages_with("console"))
 @pytest.mark.usefixtures("folder")
 def test_the_commands_of_a_page_run(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
