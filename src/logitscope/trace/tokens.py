@@ -57,10 +57,6 @@ class Vocabulary:
     def __getitem__(self, token_id: int) -> str:
         return self.text(token_id)
 
-    def label(self, token_id: int) -> str:
-        r"""The same on one line: line breaks, tabs and other control characters as `\n`, `\t`, `\x00`."""
-        return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda m: ascii(m[0])[1:-1], self.text(token_id))
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tokens:
