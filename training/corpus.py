@@ -130,6 +130,60 @@ class Mixture:
                 ids[row] = _span(self.prose, self._sweep(rng, self.prose), self.length + 1)
         return ids, mask
 
+    def polishing_rows(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The batch of one of the last steps, which teach when to stop copying.
+
+        `rows` repeats without end, and a model that has read only those goes on repeating itself for ever. Here what is
+        repeated comes twice and the text goes on, and short phrases are said again a few times and then left.
+
+        Returns:
+            ids and mask as from `rows`.
+        """
+        ids = np.empty((count, self.length + 1), dtype=np.int64)
+        mask = np.ones((count, self.length + 1), dtype=np.float32)
+        for row in range(count):
+            rng = np.random.default_rng((self.seed, step, row))
+            kind = rng.random()
+            if kind < 0.07:
+                ids[row], mask[row] = self._said_twice(rng, random_ids=rng.random() < 0.6)
+            elif kind < 0.19:
+                ids[row], mask[row] = self._interrupted_loops(rng)
+            elif kind < 0.19 + CODE_SHARE:
+                ids[row] = _span(self.code, self._sweep(rng, self.code), self.length + 1)
+            else:
+                ids[row] = _span(self.prose, self._sweep(rng, self.prose), self.length + 1)
+        return ids, mask
+
+    def _said_twice(self, rng: np.random.Generator, random_ids: bool) -> tuple[np.ndarray, np.ndarray]:
+        total = self.length + 1
+        text = _span(self.prose, self._sweep(rng, self.prose), total)
+        lead, period, gap = int(rng.integers(0, 96)), int(rng.integers(24, 160)), int(rng.integers(0, 64))
+        if random_ids:
+            unit, gap = rng.integers(1, self.vocab_size, size=period), 0
+        else:
+            unit = _span(self.prose, self._sweep(rng, self.prose), period)
+        parts = [text[:lead], unit, text[lead : lead + gap], unit, text[lead + gap :]]
+        mask = np.ones(total, dtype=np.float32)
+        if random_ids:
+            mask[lead : lead + period] = 0
+        return np.concatenate(parts)[:total], mask
+
+    def _interrupted_loops(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Prose in which short phrases are said again up to three times; only what follows them is learned."""
+        total = self.length + 1
+        text = _span(self.prose, self._sweep(rng, self.prose), total)
+        ids: list[np.ndarray] = []
+        learned: list[np.ndarray] = []
+        at = 0
+        while at < total:
+            stretch = int(rng.integers(16, 64))
+            said = text[at : at + stretch]
+            phrase = np.tile(said[-int(rng.integers(2, 14)) :], int(rng.integers(1, 4)))
+            ids += [said, phrase]
+            learned += [np.ones(len(said), dtype=np.float32), np.zeros(len(phrase), dtype=np.float32)]
+            at += stretch
+        return np.concatenate(ids)[:total], np.concatenate(learned)[:total]
+
     def _sweep(self, rng: np.random.Generator, stream: np.ndarray) -> int:
         return int(rng.integers(0, len(stream) - self.length - 1))
 

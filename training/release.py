@@ -76,7 +76,7 @@ def main() -> None:
     model, run = load_checkpoint(args.work, tokenizer.get_vocab_size(), end_of_text)
     sources = json.loads((args.work / "sources.json").read_text(encoding="utf-8"))
     parameters = model.num_parameters()
-    unfinished = int(run["steps"]) - int(run["step"])
+    unfinished = int(run["steps"]) + int(run["polish"]) - int(run["step"])
     card = fill_card(
         "tales",
         parameters=parameters,
@@ -94,7 +94,7 @@ def main() -> None:
         end_of_text=END_OF_TEXT,
         held_out_code_in=HELD_OUT_CODE_IN,
         **{k: getattr(model.config, k) for k in ("n_layer", "n_head", "n_embd", "vocab_size")},
-        **{k: int(run[k]) for k in ("step", "steps", "cooldown", "rows", "seed")},
+        **{k: int(run[k]) for k in ("step", "steps", "cooldown", "polish", "rows", "seed")},
         **{k: run[k] for k in ("muon_lr", "adam_lr")},
     )
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END_OF_TEXT, eos_token=END_OF_TEXT)  # type: ignore[no-untyped-call]

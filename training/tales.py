@@ -4,9 +4,9 @@
     torchrun --nproc-per-node 2 -m training.tales --work DIR           # one process a core: the fastest on a laptop
     python -m training.tales --work DIR --device cuda --rows 64        # a GPU
 
-The learning rate is constant and falls to zero over the last `--cooldown` steps. A run that was stopped goes on from
-its last checkpoint; `--steps` may be changed then, as long as the fall has not begun. What was read at a step depends
-on the seed and the step alone.
+The learning rate is constant and falls to zero over the last `--cooldown` of `--steps`; `--polish` further steps at a
+low rate teach when to stop copying. A run that was stopped goes on from its last checkpoint; `--steps` may be changed
+then, as long as the fall has not begun. What was read at a step depends on the seed and the step alone.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from training.optim import Muon
 
 CONTEXT = 512
 WARMUP = 50
+POLISH_RATE = 0.3
 
 
 def build(vocab_size: int, end_of_text: int) -> GPT2LMHeadModel:
@@ -68,7 +69,10 @@ def mean_nats(model: GPT2LMHeadModel, stream: np.ndarray, rows: int, device: str
     return total / rows
 
 
-def rate(step: int, steps: int, cooldown: int) -> float:
+def rate(step: int, steps: int, cooldown: int, polish: int) -> float:
+    """The learning rate as a share of its peak."""
+    if step >= steps:
+        return POLISH_RATE * min((step - steps + 1) / 10, (steps + polish - step) / polish)
     return min((step + 1) / WARMUP, 1.0, (steps - step) / cooldown)
 
 
@@ -87,6 +91,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="the folder that prepare.py filled")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--cooldown", type=int, default=1000)
+    parser.add_argument("--polish", type=int, default=400, help="further steps that teach when to stop copying")
     parser.add_argument("--rows", type=int, default=16, help="rows of 512 tokens a step, over all processes")
     parser.add_argument("--micro", type=int, default=4, help="rows at once in one process")
     parser.add_argument("--muon-lr", type=float, default=0.02)
@@ -134,11 +139,13 @@ def main() -> None:
         first = saved["step"]
 
     began, seen = time.time(), 0
-    for step in range(first, args.steps):
-        factor = rate(step, args.steps, args.cooldown)
+    last = args.steps + args.polish - 1
+    for step in range(first, last + 1):
+        factor = rate(step, args.steps, args.cooldown, args.polish)
         for optimiser, peak in zip(optimisers, peaks, strict=True):
             optimiser.param_groups[0]["lr"] = peak * factor
-        ids, mask = (torch.from_numpy(a).to(args.device) for a in mixture.rows(step, args.rows))
+        draw = mixture.rows if step < args.steps else mixture.polishing_rows
+        ids, mask = (torch.from_numpy(a).to(args.device) for a in draw(step, args.rows))
         weight = mask[:, 1:].sum().item()
         mine = list(range(rank, args.rows, world))
         model.zero_grad(set_to_none=True)
@@ -153,17 +160,17 @@ def main() -> None:
             optimiser.step()
         seen += args.rows * CONTEXT
 
-        if rank == 0 and (step % 20 == 0 or step == args.steps - 1):
+        if rank == 0 and (step % 20 == 0 or step == last):
             record = {
                 "step": step,
                 "loss": total * world / weight,
                 "lr": factor,
                 "tokens_per_s": seen / (time.time() - began),
             }
-            if step % 250 == 0 or step == args.steps - 1:
+            if step % 250 == 0 or step == last:
                 record |= {f"{name}_nats": mean_nats(model, ids_, 24, args.device) for name, ids_ in held_out.items()}
             print(json.dumps(record), flush=True)
-        if rank == 0 and ((step + 1) % 50 == 0 or step == args.steps - 1):
+        if rank == 0 and ((step + 1) % 50 == 0 or step == last):
             state = {
                 "model": model.state_dict(),
                 "optimisers": [o.state_dict() for o in optimisers],
