@@ -76,6 +76,7 @@ embedded-report: $(VENV)/installed-dev ## measure the embedded models; held-out 
 
 pictures: $(VENV)/installed-dev ## draw the pictures of README.md and docs/ again
 	$(BIN)/python docs/make_pictures.py
+	sh docs/make_pictures.sh
 
 bench: $(VENV)/installed-dev ## memory and time of the readout at GPT-2 small's shape: 1,024 tokens, 25 stages
 	$(BIN)/python benchmarks/readout_memory.py --positions 1024 --stages 25
