@@ -25,7 +25,7 @@ from logitscope.model.decode import Decoder
 from logitscope.model.embedded import DEFAULT
 from logitscope.model.explain import plain_memory_errors
 from logitscope.model.load import load_model
-from logitscope.model.memory import give_back
+from logitscope.model.memory import give_back, mapped
 from logitscope.model.model import Model
 from logitscope.model.running import exact_products
 from logitscope.model.windows import Window, plan_windows
@@ -268,7 +268,9 @@ class Scope:
         fed = torch.from_numpy(np.concatenate([ids[: window.prefix], ids[window.start : window.stop]]).astype(np.int64))
         rows = torch.tensor([window.row(int(p)) for p in positions])
         needed = tuple(dict.fromkeys([*plan.stages, *plan.references]))
-        vectors = self._vectors(plan, fed, needed, rows)
+        size = 4 * len(needed) * len(fed) * self.model.anatomy.d_model
+        with mapped(size):
+            vectors = self._vectors(plan, fed, needed, rows)
         give_back(sum(stage.nbytes for stage in vectors.values()))
         following = np.append(ids[1:], -1)[positions]
         return read_out(

@@ -14,7 +14,7 @@ from logitscope.scope import Scope
 @pytest.fixture
 def trims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     made: list[int] = []
-    monkeypatch.setattr(memory, "_trim", lambda: made.append)
+    monkeypatch.setattr(memory, "_glibc", lambda name: made.append if name == "malloc_trim" else None)
     return made
 
 
@@ -41,18 +41,35 @@ def test_it_is_given_back_once_per_window_and_changes_no_number(
 
 
 def test_where_the_c_library_cannot_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_trim", lambda: None)
+    monkeypatch.setattr(memory, "_glibc", lambda name: None)
     memory.give_back(memory.LARGE)
     monkeypatch.undo()
     monkeypatch.setattr("sys.platform", "darwin")
-    memory._trim.cache_clear()
+    memory._glibc.cache_clear()
     try:
         memory.give_back(memory.LARGE)
-        assert memory._trim() is None
+        assert memory._glibc("malloc_trim") is None
     finally:
-        memory._trim.cache_clear()
+        memory._glibc.cache_clear()
 
 
 def test_the_real_one_can_be_called() -> None:
-    memory._trim.cache_clear()
+    memory._glibc.cache_clear()
     memory.give_back(memory.LARGE)
+
+
+def test_large_tensors_are_mapped_on_their_own_during_a_large_pass_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_to: list[tuple[int, int]] = []
+
+    def option(key: int, value: int) -> int:
+        set_to.append((key, value))
+        return 1
+
+    monkeypatch.setattr(memory, "_glibc", lambda name: option if name == "mallopt" else None)
+    with memory.mapped(memory.LARGE - 1):
+        pass
+    assert set_to == []
+    with pytest.raises(KeyError), memory.mapped(memory.LARGE):
+        assert set_to == [(-3, 1 << 20)]
+        raise KeyError
+    assert set_to == [(-3, 1 << 20), (-3, 32 << 20)]
