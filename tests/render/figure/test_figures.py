@@ -86,11 +86,11 @@ def test_text_stays_text_with_its_line_breaks_and_indentation(tmp_path: Path) ->
 def test_a_character_that_no_font_has_is_written_as_its_code() -> None:
     shown = "".join(texts_of(plot.likelihood(make_trace(["\U000f0000".encode(), "\U0010fffd".encode()]), strip=False)))
     assert "⟨F0000⟩" in shown
-    assert "no installed font" in shown
+    assert "no usable font" in shown
 
 
 def test_the_key_explains_only_what_occurs() -> None:
-    assert not any("no installed font" in text for text in texts_of(plot.likelihood(make_trace([b"a", b"b"]))))
+    assert not any("no usable font" in text for text in texts_of(plot.likelihood(make_trace([b"a", b"b"]))))
     assert "not scored" in texts_of(plot.likelihood(make_trace([b"a", b"b"])))
     assert "not scored" not in texts_of(plot.likelihood(make_trace([b"a", b"b"], bos=True)))
 

@@ -113,7 +113,7 @@ def no_font() -> Mark:
     def draw(sheet: Sheet, x: float, y: float) -> None:
         sheet.text(x, y, "⟨6F22⟩", size=SMALL)
 
-    return Mark("the character of that code; no installed font has it", SANS.width("⟨6F22⟩", SMALL), draw)
+    return Mark("the character of that code; no usable font has it", SANS.width("⟨6F22⟩", SMALL), draw)
 
 
 def caption(sheet: Sheet, source: Source, x: float, y: float, room: float, further: Sequence[str] = ()) -> float:
