@@ -65,8 +65,11 @@ format: $(VENV)/installed-dev ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-docs: $(VENV)/installed-dev ## run every example of README.md and docs/
+docs: $(VENV)/installed-dev ## run every example of the pages, write the reference, build the site into site/
 	$(PYTEST) tests/docs
+	$(BIN)/python docs/make_reference.py
+	$(BIN)/zensical build
+	@echo "site/index.html is its first page; any static host serves the folder."
 
 embedded-sort: $(VENV)/installed-dev ## train embedded:sort again (about two minutes on one core)
 	OMP_NUM_THREADS=1 $(BIN)/python -m training.sort
@@ -85,4 +88,4 @@ serve: ## (not there yet) the web app
 	@echo "The web app is not there yet. What works today: make demo, and the logitscope command." >&2; exit 1
 
 clean: ## remove what tools left behind; .venv stays
-	rm -rf build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist demo site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

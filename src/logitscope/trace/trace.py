@@ -190,6 +190,7 @@ class Trace:
         return self.stages.index(name)
 
     def replace(self, **changes: object) -> Trace:
+        """The same trace with other fields, checked like a new one."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
     def select(self, stages: Iterable[str] | None = None, positions: Iterable[int] | None = None) -> Trace:
