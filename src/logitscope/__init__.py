@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from logitscope import plot
-    from logitscope.errors import InputError, LogitscopeError, ModelError, ResourceError, TraceError
+    from logitscope.errors import Cancelled, InputError, LogitscopeError, ModelError, ResourceError, TraceError
     from logitscope.scope import Scope, load
     from logitscope.trace import Trace, open_trace
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Cancelled",
     "InputError",
     "LogitscopeError",
     "ModelError",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Cancelled": "logitscope.errors",
     "InputError": "logitscope.errors",
     "LogitscopeError": "logitscope.errors",
     "ModelError": "logitscope.errors",

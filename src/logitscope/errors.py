@@ -4,14 +4,15 @@
     ├── InputError       the text, a position, a stage name or an option does not fit
     ├── ModelError       the model cannot be found, read or understood
     ├── TraceError       a trace file cannot be read or written
-    └── ResourceError    memory, disk or permission ran out
+    ├── ResourceError    memory, disk or permission ran out
+    └── Cancelled        the caller no longer wants the result
 
 Knows nothing else of the package. A message says what was given, what was needed and what to do, in one line.
 """
 
 from __future__ import annotations
 
-__all__ = ["InputError", "LogitscopeError", "ModelError", "ResourceError", "TraceError"]
+__all__ = ["Cancelled", "InputError", "LogitscopeError", "ModelError", "ResourceError", "TraceError"]
 
 
 class LogitscopeError(Exception):
@@ -32,3 +33,7 @@ class TraceError(LogitscopeError):
 
 class ResourceError(LogitscopeError):
     """Memory, disk or permission ran out."""
+
+
+class Cancelled(LogitscopeError):  # noqa: N818 - nothing went wrong
+    """The caller no longer wants the result."""

@@ -6,9 +6,8 @@ import pytest
 from families import TOKENIZER_SIZE
 from understood import ids_of, understood
 
-from logitscope import scope as scope_room
 from logitscope.model import memory
-from logitscope.scope import Scope
+from logitscope.scope import Scope, reading
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def test_it_is_given_back_once_per_window_and_changes_no_number(
     before = scope.trace(ids=ids)
     assert trims == []
     given: list[int] = []
-    monkeypatch.setattr(scope_room, "give_back", given.append)
+    monkeypatch.setattr(reading, "give_back", given.append)
     after = scope.trace(ids=ids)
     n_stages, d_model = 4, 32
     assert given == [4 * n_stages * d_model * n for n in (64, 32, 4)]

@@ -91,7 +91,7 @@ def test_what_is_compared_with_is_read_even_if_it_is_not_shown() -> None:
 
 def test_nothing_beyond_the_stages_asked_for_is_read_where_nothing_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, ...]] = []
-    from logitscope import scope as room
+    from logitscope.scope import reading as room
 
     real = room.capture
     monkeypatch.setattr(

@@ -7,7 +7,8 @@ also after an exception. Knows no texts, no windows and no statistics.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,12 +16,12 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from logitscope.errors import ModelError
+from logitscope.errors import Cancelled, ModelError
 from logitscope.model.anatomy import Anatomy, Block
 from logitscope.model.dataflow import first_tensor, hooked, stream_of, with_first_tensor, with_stream
 from logitscope.model.running import device_of, undisturbed
 
-__all__ = ["Captured", "capture", "resume"]
+__all__ = ["Captured", "capture", "interruptible", "resume"]
 
 # Hooks hang on the modules, so two captures of one model must not overlap; two models do not wait for each other.
 _LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
@@ -154,6 +155,26 @@ def resume(anatomy: Anatomy, captured: Captured, vectors: Tensor, stage: str, un
         for block in anatomy.blocks[first:until]:
             stream = _run_block(anatomy, block, captured, stream)
     return stream[0]
+
+
+@contextmanager
+def interruptible(anatomy: Anatomy, cancelled: Callable[[], bool] | None) -> Iterator[None]:
+    """While inside, nobody else runs this model, and before each of its blocks it is asked whether to go on.
+
+    Raises:
+        Cancelled: `cancelled` said so.
+    """
+    if cancelled is None:
+        yield
+        return
+
+    def ask(*_: Any) -> None:
+        if cancelled():
+            raise Cancelled("the model's run was cancelled.")
+
+    modules = [block.module for block in anatomy.blocks]
+    with _lock(anatomy.body), hooked(*(lambda m=m: m.register_forward_pre_hook(ask) for m in modules)):
+        yield
 
 
 def _run_block(anatomy: Anatomy, block: Block, captured: Captured, stream: Tensor) -> Tensor:

@@ -10,13 +10,14 @@ Knows neither how a tile is reduced nor how sums become numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from logitscope.errors import Cancelled
 from logitscope.readout.distribution import ExpectedRow, Reference
 from logitscope.readout.histogram import Histogram
 from logitscope.readout.logits import Buffer, decode_ids, decode_tile
@@ -50,6 +51,7 @@ class Plan:
         reducer: looks at the logits.
         vocab_tile: columns of a tile.
         n_rows: rows of a tile; short texts fill it with several stages.
+        cancelled: asked before each tile whether to go on.
     """
 
     head: Head
@@ -59,6 +61,7 @@ class Plan:
     reducer: Reducer
     vocab_tile: int
     n_rows: int
+    cancelled: Callable[[], bool] | None = None
 
 
 class Workspace:
@@ -225,6 +228,8 @@ class Block:
     def _tiles(self) -> Iterator[tuple[int, Float[Tensor, "column d_model"], Float[Tensor, " column"] | None]]:
         head = self._plan.head
         for start in range(0, head.n_vocab, self._plan.vocab_tile):
+            if self._plan.cancelled is not None and self._plan.cancelled():
+                raise Cancelled("the readout was cancelled.")
             stop = min(start + self._plan.vocab_tile, head.n_vocab)
             yield start, head.weight(start, stop), head.bias(start, stop)
 

@@ -6,7 +6,7 @@ on neither the length of the text nor the number of stages. Knows heads and vect
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +45,7 @@ def read_out(
     vocab_tile: int = 1536,
     position_block: int = 1024,
     reducer: Reducer | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, np.ndarray]:
     """Reads the predicted distribution at every stage and position.
 
@@ -66,12 +67,14 @@ def read_out(
         vocab_tile: columns of the tiles that the vocabulary is read in.
         position_block: rows of these tiles.
         reducer: what looks at the logits; plain torch by default.
+        cancelled: asked before each vocabulary tile whether nobody waits for the result any more.
 
     Returns:
         Arrays `[stage, position, ...]` by the names, types and units of the numeric contract.
 
     Raises:
         InputError: an id, a stage or an option does not fit.
+        Cancelled: `cancelled` said so.
     """
     request = request or Request()
     asked = Asked(request, has_input=input_stage is not None)
@@ -84,7 +87,7 @@ def read_out(
     d_model = head.weight(0, 1).shape[1]
     source = as_vectors(vectors, n_positions, d_model)
     reducer = reducer or TorchReducer(head.device)
-    plan = Plan(head, asked, tuple(stages), references, reducer, vocab_tile, position_block)
+    plan = Plan(head, asked, tuple(stages), references, reducer, vocab_tile, position_block, cancelled)
     workspace = Workspace(head.device)
     arrays = _allocate(asked, len(stages), n_positions)
     size = _block_size(len(stages), len(targets.ids), d_model, request.top_k, position_block)

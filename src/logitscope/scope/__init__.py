@@ -1,0 +1,5 @@
+"""A Scope: a model, a lens and the readout, joined. Text in, Trace out."""
+
+from logitscope.scope.scope import Scope, load
+
+__all__ = ["Scope", "load"]

@@ -1,0 +1,96 @@
+"""A trace in pieces, useful ones first: the last stage at every position, then earlier ones, a few at a time.
+
+Knows in what order stages are read and how many at once; knows nothing of how.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from torch import Tensor
+
+from logitscope.model.model import Model
+from logitscope.scope.plan import Plan
+from logitscope.scope.reading import Reading, conditions
+from logitscope.trace import Trace
+
+__all__ = ["PIECE_SECONDS", "SWEEP_BYTES", "read_pieces"]
+
+PIECE_SECONDS = 0.25
+"""About how long a piece may take; each holds as many stages as the one before it says will fit."""
+
+SWEEP_BYTES = 256 << 20
+"""Vectors of a text of several windows that are kept at once; stages that do not fit need a further sweep."""
+
+
+def read_pieces(
+    model: Model,
+    plan: Plan,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[Trace]:
+    """Pieces over all positions asked for, from the last stage asked for down to the first.
+
+    Args:
+        model: what reads.
+        plan: what is to be read.
+        progress: called with (done, total) positions times stages.
+        cancelled: asked between blocks of the forward pass and between tiles of the readout.
+        clock: seconds.
+
+    Raises:
+        Cancelled: `cancelled` said so.
+    """
+    reading = Reading(model, plan, cancelled)
+    total = len(plan.positions) * len(plan.stages)
+    done, size = 0, 1
+    for sweep in _sweeps(model, plan):
+        with conditions(model):
+            vectors = _capture(reading, sweep)
+        left = sweep
+        while left:
+            left, some = left[:-size], left[-size:]
+            began = clock()
+            with conditions(model):
+                piece = reading.trace(some, reading.read(some, vectors, plan.positions))
+            seconds = (clock() - began) / len(some)
+            # The first piece reads what all others are compared with, so it says too little of them to do more than
+            # double.
+            size = max(1, min(2 * size, int(PIECE_SECONDS / max(seconds, 1e-9))))
+            done += len(some) * len(plan.positions)
+            if progress is not None:
+                progress(done, total)
+            yield piece
+
+
+def _sweeps(model: Model, plan: Plan) -> list[tuple[str, ...]]:
+    """Stages that one pass over all windows captures, the last ones first; a text within one window needs one pass."""
+    if len(plan.windows) == 1:
+        return [plan.stages]
+    each = 4 * len(plan.positions) * model.anatomy.d_model
+    size = max(1, SWEEP_BYTES // each - len(plan.references))
+    stages = plan.stages
+    return [stages[max(0, stop - size) : stop] for stop in range(len(stages), 0, -size)]
+
+
+def _capture(reading: Reading, stages: Sequence[str]) -> Mapping[str, Tensor]:
+    """The vectors of some stages, and of what they are compared with, at every position asked for."""
+    plan = reading.plan
+    needed = tuple(dict.fromkeys([*stages, *plan.references]))
+    whole: dict[str, Tensor] = {}
+    done = 0
+    for one in plan.windows:
+        inside = plan.inside(one)
+        if not len(inside):
+            continue
+        part = reading.vectors(one, inside, needed)
+        if len(inside) == len(plan.positions):
+            return part
+        for name, stream in part.items():
+            whole.setdefault(name, stream.new_empty(len(plan.positions), stream.shape[-1]))
+            whole[name][done : done + len(inside)] = stream
+        done += len(inside)
+    return whole

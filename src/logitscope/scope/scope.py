@@ -1,0 +1,159 @@
+"""A Scope: a model, a lens and the readout, joined; `trace(text)` makes a Trace.
+
+Knows every room below it; knows nothing of drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Unpack
+
+import torch
+
+from logitscope.model.embedded import DEFAULT
+from logitscope.model.load import load_model
+from logitscope.model.model import Model
+from logitscope.scope.pieces import read_pieces
+from logitscope.scope.plan import Keywords, plan_trace
+from logitscope.scope.reading import read_whole
+from logitscope.trace import Trace
+
+__all__ = ["Scope", "load"]
+
+
+def load(
+    model: Any = DEFAULT,
+    *,
+    tokenizer: Any = None,
+    revision: str | None = None,
+    dtype: str | torch.dtype | None = None,
+    device: str | torch.device | None = None,
+    device_map: Any = None,
+    trust_remote_code: bool = False,
+) -> Scope:
+    """Loads a causal language model, takes it apart, checks it, and returns it ready to be looked into.
+
+    Args:
+        model: a hub id, a local folder, `embedded:tales` (default), `embedded:sort`, or a loaded Hugging Face model.
+        tokenizer: of a loaded model; or a folder or hub id where the model's own folder has none.
+        revision: branch, tag or commit on the hub; the commit stands in every trace.
+        dtype: `float32`, `bfloat16`, `float16` or `auto` (the weights' own). Default: float32 on processors, the
+            weights' own on accelerators. Logits are fp32 in any case.
+        device: such as `cuda` or `cuda:1`; the processor by default.
+        device_map: passed to transformers for models larger than one device, such as `auto`.
+        trust_remote_code: run code that comes with the model. Off unless named.
+
+    Raises:
+        ModelError: it cannot be found, read or understood, or fails the self-check.
+        ResourceError: memory ran out.
+    """
+    return Scope(
+        load_model(
+            model,
+            tokenizer=tokenizer,
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            device_map=device_map,
+            trust_remote_code=trust_remote_code,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A loaded model ready to be looked into."""
+
+    model: Model
+
+    def __repr__(self) -> str:
+        m = self.model
+        return f"Scope({m.name}, {m.anatomy.model_class}, {m.anatomy.n_blocks} blocks, self-check {m.check.figure:.1e})"
+
+    def stages(self, *, subblocks: bool = False, embed: bool = True) -> tuple[str, ...]:
+        """Names of the stages that exist in this model, in its order."""
+        return self.model.anatomy.stages(subblocks=subblocks, embed=embed)
+
+    def trace(
+        self,
+        text: str | None = None,
+        *,
+        ids: Sequence[int] | None = None,
+        lens: str = "logit",
+        norm: str = "final",
+        subblocks: bool = False,
+        embed: bool = True,
+        stages: Sequence[str] | None = None,
+        positions: Iterable[int] | None = None,
+        top_k: int | None = None,
+        watch: Sequence[str | int] | str | int = (),
+        histogram: bool = False,
+        statistics: Iterable[str] | None = None,
+        bos: bool = False,
+        window: int | None = None,
+        stride: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Trace:
+        """Reads a text once and reads out every stage at every position.
+
+        Args:
+            text: what to read; or `ids`.
+            ids: token ids to read instead of a text.
+            lens: `logit`, or `tail:N` or `tail:N.mlp`: the last blocks from N on are run on every earlier stage.
+            norm: `final`, `plain` (without the learned scale and shift) or `none`.
+            subblocks: also the stages after attention, where the model has them.
+            embed: also what enters block 0.
+            stages: exactly these instead; one that does not exist is an error.
+            positions: only these positions of the text, negative ones from its end; all by default.
+            top_k: how many of the likeliest tokens; 10 by default, fewer if the vocabulary is smaller.
+            watch: tokens to follow everywhere, by text (such as " Paris") or id.
+            histogram: also the histogram of all logits.
+            statistics: only these names of the numeric contract; all by default.
+            bos: put the tokenizer's BOS token before the text if its own convention does not.
+            window: tokens that the model reads at once; its context by default.
+            stride: new tokens per further window of a longer text; half a window by default.
+            progress: called with (done, total) positions.
+
+        Raises:
+            InputError: something asked for does not exist.
+            ResourceError: memory ran out.
+        """
+        plan = plan_trace(
+            self.model, text, ids, lens=lens, norm=norm, subblocks=subblocks, embed=embed, stages=stages,
+            positions=positions, top_k=top_k, watch=watch, histogram=histogram, statistics=statistics, bos=bos,
+            window=window, stride=stride,
+        )  # fmt: skip
+        return read_whole(self.model, plan, progress=progress)
+
+    def pieces(
+        self,
+        text: str | None = None,
+        *,
+        ids: Sequence[int] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        **asked: Unpack[Keywords],
+    ) -> Iterator[Trace]:
+        """The same as `trace`, a few stages at a time, so that something can be shown at once.
+
+        First the last stage at every position, then earlier stages down to the first. `logitscope.trace.merge` puts
+        pieces together, all of them or those that are there already; each number is that of `trace` but for the order
+        in which fp32 products are summed. What was asked for is checked here; the model runs when the first piece is
+        taken.
+
+        Args:
+            text: what to read; or `ids`.
+            ids: token ids to read instead of a text.
+            progress: called with (done, total) cells: positions times stages.
+            cancelled: asked between the model's blocks and between vocabulary tiles; once it says yes, `Cancelled` is
+                raised.
+            asked: further keywords of `trace`.
+
+        Raises:
+            InputError: something asked for does not exist.
+            ResourceError: memory ran out.
+            Cancelled: `cancelled` said so.
+        """
+        plan = plan_trace(self.model, text, ids, **asked)
+        return read_pieces(self.model, plan, progress=progress, cancelled=cancelled)
