@@ -25,7 +25,7 @@ def even(pieces: list[bytes], **more: object) -> Trace:
                       extra=(b"x1", b"x2", b"x3", b"x4"), **more)  # fmt: skip
 
 
-@pytest.mark.parametrize("by", ["token", "word", "line"])
+@pytest.mark.parametrize("by", ["token", "word", "line", "sentence"])
 @pytest.mark.parametrize("made", [prose, code], ids=["prose", "code"])
 def test_joined_runs_are_the_text(made, by: str) -> None:
     trace = made()
@@ -75,7 +75,7 @@ def test_bytes_that_are_no_character_are_drawn_as_bytes() -> None:
     assert (run.partial, run.label) == (True, "\\xFF")
 
 
-@pytest.mark.parametrize("by", ["token", "word", "line"])
+@pytest.mark.parametrize("by", ["token", "word", "line", "sentence"])
 def test_sums_over_runs_are_the_texts_total(by: str) -> None:
     trace = code()  # the prefix leaves no token of the text unscored
     total = math.fsum(run.bits for run in likelihood(trace, by=by).runs if run.bits is not None)

@@ -35,7 +35,7 @@ def cut_texts(draw: st.DrawFn) -> Tokens:
     return tokens_of(pieces, bos=draw(st.booleans()))
 
 
-@given(cut_texts(), st.sampled_from(["token", "word", "line"]))
+@given(cut_texts(), st.sampled_from(["token", "word", "line", "sentence"]))
 def test_joined_stretches_are_the_text_and_hold_each_token_once(tokens: Tokens, by: str) -> None:
     cut = stretches(tokens, by)
     assert "".join(tokens.text[s.start : s.end] for s in cut) == tokens.text
@@ -74,6 +74,6 @@ def test_no_tokens_make_no_stretches() -> None:
     assert stretches(tokens_of([]), "word") == ()
 
 
-def test_only_three_ways_of_cutting_exist() -> None:
-    with pytest.raises(InputError, match='by "page" were asked for; there are token, word, line'):
+def test_only_four_ways_of_cutting_exist() -> None:
+    with pytest.raises(InputError, match='by "page" were asked for; there are token, word, line, sentence'):
         stretches(tokens_of([b"a"]), "page")
