@@ -17,7 +17,7 @@ from logitscope.errors import InputError, ModelError
 from logitscope.model.anatomy import Anatomy
 from logitscope.model.running import device_of, exact_products, present
 
-__all__ = ["Decoder", "Norm", "head_logits", "plain_norm"]
+__all__ = ["Decoder", "Norm", "NormForm", "head_logits", "norm_form", "plain_norm"]
 
 Norm = Literal["final", "plain", "none"]
 
@@ -82,13 +82,30 @@ def head_logits(anatomy: Anatomy, x: Tensor) -> Tensor:
     return z if anatomy.softcap is None else anatomy.softcap * torch.tanh(z / anatomy.softcap)
 
 
-@torch.no_grad()
-def plain_norm(module: nn.Module, d_model: int) -> Callable[[Tensor], Tensor]:
-    """The normalisation of a module without its learned scale and shift, found by comparing with both kinds.
+@dataclass(frozen=True)
+class NormForm:
+    """A norm written out: `shift + scale · x / √(mean of x² + eps)`, where x is h, or h less its mean.
 
-    Raises:
-        ModelError: the module is neither a layer norm nor an RMS norm.
+    Attributes:
+        centred: x is h less its mean (a layer norm), not h itself (an RMS norm).
+        eps: added to the mean of squares.
+        scale: learned, in fp32, an offset that the module adds to it included; None where there is none.
+        shift: learned, in fp32; None where there is none.
     """
+
+    centred: bool
+    eps: float
+    scale: Tensor | None
+    shift: Tensor | None
+
+    def plain(self, x: Tensor) -> Tensor:
+        """Normalised, without scale and shift, in the type of `x`."""
+        return _layer_norm(x, self.eps) if self.centred else _rms_norm(x, self.eps)
+
+
+@torch.no_grad()
+def norm_form(module: nn.Module, d_model: int) -> NormForm | None:
+    """What a norm does, found by comparing it with both kinds; None if it is neither."""
     eps = next((v for k in ("eps", "variance_epsilon", "layer_norm_epsilon") if (v := getattr(module, k, None))), 1e-5)
     weight, bias = present(module, "weight"), present(module, "bias")
     dtype = torch.float32 if weight is None else weight.dtype
@@ -96,16 +113,31 @@ def plain_norm(module: nn.Module, d_model: int) -> Callable[[Tensor], Tensor]:
     probe = torch.linspace(-1, 3, 4 * d_model, device=device_of(module)).reshape(4, -1).to(dtype)
     wanted = module(probe).float()
     limit = (1e-4 if dtype == torch.float32 else 3e-2) * wanted.abs().max().clamp(min=1)
-    for normalise in (_layer_norm, _rms_norm):
+    for centred in (True, False):
         for offset in (0.0, 1.0):  # Gemma and Nemotron store their scale less one.
-            scaled = normalise(probe.float(), eps)
-            scaled = scaled if weight is None else scaled * (weight.float().to(scaled.device) + offset)
-            scaled = scaled if bias is None else scaled + bias.float().to(scaled.device)
+            scale = None if weight is None else weight.float().to(wanted.device) + offset
+            shift = None if bias is None else bias.float().to(wanted.device)
+            form = NormForm(centred, eps, scale, shift)
+            scaled = form.plain(probe.float())
+            scaled = scaled if scale is None else scaled * scale
+            scaled = scaled if shift is None else scaled + shift
             if (scaled - wanted).abs().max() <= limit:
-                return lambda x, normalise=normalise: normalise(x.float(), eps).to(x.dtype)  # type: ignore[misc]
-    raise ModelError(
-        f'{type(module).__name__} is neither a layer norm nor an RMS norm, so norm="plain" is unknown. Use "final".'
-    )
+                return form
+    return None
+
+
+def plain_norm(module: nn.Module, d_model: int) -> Callable[[Tensor], Tensor]:
+    """The normalisation of a module without its learned scale and shift.
+
+    Raises:
+        ModelError: the module is neither a layer norm nor an RMS norm.
+    """
+    form = norm_form(module, d_model)
+    if form is None:
+        raise ModelError(
+            f'{type(module).__name__} is neither a layer norm nor an RMS norm, so norm="plain" is unknown. Use "final".'
+        )
+    return lambda x: form.plain(x.float()).to(x.dtype)
 
 
 def _layer_norm(x: Tensor, eps: float) -> Tensor:
