@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from logitscope.samples import sample
 from tests.cli.conftest import FakeScope, assert_one_line
 
 EXACT = "a\r\nb\tc\n\n  d\r\ue000\u2028é👩\u200d🔬\x00"
@@ -28,6 +29,13 @@ def test_standard_input_is_read_exactly(scope: FakeScope, run) -> None:
 def test_an_argument_goes_before_standard_input(scope: FakeScope, run) -> None:
     run("likelihood", "this", stdin=b"not this")
     assert scope.calls[1]["text"] == "this"
+
+
+def test_a_sample_is_read_by_its_name(scope: FakeScope, run) -> None:
+    assert run("likelihood", "--sample", "kraemer").status == 0
+    assert scope.calls[1]["text"] == sample("kraemer").text
+    assert_one_line(run("likelihood", "--sample", "kremer"), 'there is no sample "kremer"', "eiffel-tower")
+    assert_one_line(run("likelihood", "a text", "--sample", "kraemer"), "a text and --sample were both given")
 
 
 def test_a_byte_order_mark_is_kept_unless_the_encoding_says_otherwise(scope: FakeScope, run) -> None:

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_type_hin
 
 import typer
 
+from logitscope.samples import NAMES
+
 __all__ = ["PICTURES", "ModelOptions", "Request", "option", "takes"]
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -71,6 +73,10 @@ class Request(ModelOptions):
     file: Annotated[
         Path | None,
         option("--file", "Read the text from a file, exactly as it is; - is standard input.", "-f", panel=_TEXT),
+    ] = None
+    sample: Annotated[
+        str | None,
+        option("--sample", f"Read one of the sample texts: {', '.join(NAMES)}.", panel=_TEXT),
     ] = None
     encoding: Annotated[
         str | None,

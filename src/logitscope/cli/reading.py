@@ -10,26 +10,33 @@ import sys
 from pathlib import Path
 
 from logitscope.errors import InputError, ResourceError
+from logitscope.samples import sample
 
 __all__ = ["UTF_8", "read_text"]
 
 UTF_8 = "utf-8"
 
 
-def read_text(argument: str | None, file: Path | None, encoding: str = UTF_8) -> str:
+def read_text(argument: str | None, file: Path | None, encoding: str = UTF_8, name: str | None = None) -> str:
     """The one text that was given.
 
     Args:
         argument: from the command line.
         file: a path, or `-` for standard input.
         encoding: of the file or of standard input.
+        name: of a sample text, instead of all of these.
 
     Raises:
-        InputError: none or two texts were given, the file is no text in this encoding, or the text is empty.
+        InputError: there is no such sample, none or two texts were given, the file is no text in this encoding, or the
+            text is empty.
         ResourceError: the file may not be read.
     """
-    if argument is not None and file is not None:
-        raise InputError("a text and --file were both given; give one of them.")
+    given = {"a text": argument, "--file": file, "--sample": name}
+    both = [what for what, value in given.items() if value is not None]
+    if len(both) > 1:
+        raise InputError(f"{both[0]} and {both[1]} were both given; give one of them.")
+    if name is not None:
+        return sample(name).text
     if argument is not None:
         try:
             argument.encode(UTF_8)

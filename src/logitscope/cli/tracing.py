@@ -44,7 +44,7 @@ def get_trace(
     """
     if request.saved is not None:
         return _open(request, needs_model)
-    text = read_text(request.text, request.file, request.encoding or UTF_8)
+    text = read_text(request.text, request.file, request.encoding or UTF_8, request.sample)
     with _progress() as advance:
         scope = load_scope(request.model, request)
         options = dict(asked(scope))
@@ -68,7 +68,7 @@ def load_scope(model: str | None, options: ModelOptions) -> Scope:
 
 
 def _open(request: Request, needs_model: Mapping[str, Any]) -> Trace:
-    if request.text is not None or request.file is not None:
+    if request.text is not None or request.file is not None or request.sample is not None:
         raise InputError("a text and --trace were both given; give one of them.")
     given = [name for name, value in {**request.making, **needs_model}.items() if value is not None]
     if given:
