@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from logitscope.model.anatomy import Block
     from logitscope.model.model import Model
 
-__all__ = ["describe", "overview"]
+__all__ = ["describe", "notes", "overview"]
 
 
 def overview() -> list[str]:
@@ -100,23 +100,24 @@ def describe(model: Model) -> list[str]:
     lines += [
         "",
         f"  stages         {' '.join(shown)}  ({len(stages)} in all)",
-        *_notes(model),
+        *(f"  note           {note}" for note in notes(model)),
         f"  self-check     {check.figure:.1e}  (logits {check.logits:.1e}, blocks {check.blocks:.1e}, "
         f"residual sums {check.residual:.1e}, later tokens {check.causal:.1e})",
     ]
     return lines
 
 
-def _notes(model: Model) -> Iterable[str]:
+def notes(model: Model) -> Iterable[str]:
+    """What a reader of the model's numbers should know besides, a line each."""
     kinds = {b.kind for b in model.anatomy.blocks}
     if "parallel" in kinds:
-        yield "  note           attention and MLP read the same input in parallel: there are no stages i.attn"
+        yield "attention and MLP read the same input in parallel: there are no stages i.attn"
     if "post-norm" in kinds:
-        yield "  note           normalised after each residual add: i.attn is what the MLP reads; no residual sums"
+        yield "normalised after each residual add: i.attn is what the MLP reads; no residual sums"
     if "opaque" in kinds:
-        yield "  note           some blocks could not be split into attention and MLP: they have no stage i.attn"
+        yield "some blocks could not be split into attention and MLP: they have no stage i.attn"
     if model.length_dependent:
-        yield "  note           rotary scaling depends on the length: appending text changes earlier numbers"
+        yield "rotary scaling depends on the length: appending text changes earlier numbers"
 
 
 def _block_lines(blocks: list[Block]) -> list[str]:

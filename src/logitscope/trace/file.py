@@ -29,7 +29,7 @@ from logitscope.trace.statistics import STATISTICS
 from logitscope.trace.tokens import Tokens, Vocabulary
 from logitscope.trace.trace import Provenance, Trace
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "header", "open_trace", "save"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "header", "open_trace", "save", "to_bytes"]
 
 FORMAT = "logitscope-trace"
 FORMAT_VERSION = 1
@@ -84,6 +84,16 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
         TraceError: `path` is a folder, or its folder does not exist.
         ResourceError: no permission, no space, or no memory for the copy that is written.
     """
+    with write_atomically(path) as file:
+        try:
+            content = to_bytes(trace)
+        except MemoryError as error:
+            raise ResourceError(f"{path} could not be written: no memory for a copy of the trace.") from error
+        file.write(content)
+
+
+def to_bytes(trace: Trace) -> bytes:
+    """What `save` writes into the file."""
     tokens, vocabulary = trace.tokens, trace.vocabulary
     vocabulary_ids = sorted(vocabulary.pieces)
     tensors = {
@@ -101,12 +111,7 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
         **trace.arrays,
     }
     metadata = {FORMAT: json.dumps(header(trace), allow_nan=False)}
-    with write_atomically(path) as file:
-        try:
-            content = to_safetensors({name: np.ascontiguousarray(a) for name, a in tensors.items()}, metadata)
-        except MemoryError as error:
-            raise ResourceError(f"{path} could not be written: no memory for a copy of the trace.") from error
-        file.write(content)
+    return to_safetensors({name: np.ascontiguousarray(a) for name, a in tensors.items()}, metadata)
 
 
 def open_trace(path: str | os.PathLike[str]) -> Trace:
