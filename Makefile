@@ -12,7 +12,7 @@ CORPUS := $(or $(LOGITSCOPE_SHARED),../shared)/corpus
 # One thread for each test process: the models are tiny, and processes are what is run side by side.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8
 
-.PHONY: help demo test serve format lint bench docs embedded-sort embedded-report pictures clean
+.PHONY: help demo test gallery serve format lint bench docs embedded-sort embedded-report pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -80,6 +80,9 @@ embedded-report: $(VENV)/installed-dev ## measure the embedded models; held-out 
 pictures: $(VENV)/installed-dev ## draw the pictures of README.md and docs/ again
 	$(BIN)/python docs/make_pictures.py
 	sh docs/make_pictures.sh
+
+gallery: $(VENV)/installed-demo ## draw docs/gallery again; MODEL=openai-community/gpt2-xl draws another into gallery/
+	$(BIN)/python docs/make_gallery.py --model $(MODEL)
 
 bench: $(VENV)/installed-dev ## memory and time of the readout at GPT-2 small's shape: 1,024 tokens, 25 stages
 	$(BIN)/python benchmarks/readout_memory.py --positions 1024 --stages 25
