@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -20,6 +20,9 @@ from logitscope.errors import Cancelled, ModelError
 from logitscope.model.anatomy import Anatomy, Block
 from logitscope.model.dataflow import first_tensor, hooked, stream_of, with_first_tensor, with_stream
 from logitscope.model.running import device_of, undisturbed
+
+if TYPE_CHECKING:
+    from transformers import Cache
 
 __all__ = ["Captured", "capture", "interruptible", "resume"]
 
@@ -37,10 +40,13 @@ class Captured:
             made of them.
         calls: how each block was called beside the residual stream, so that blocks can be run again on other vectors;
             kept on request only.
+        returned: what attention and MLP of each block returned, by block and `attn` or `mlp`, `[position, d_model]`, a
+            norm after the sublayer included; kept on request only.
     """
 
     vectors: Mapping[str, Tensor]
     calls: Mapping[int, tuple[tuple[Any, ...], dict[str, Any]]]
+    returned: Mapping[tuple[int, str], Tensor] = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -52,6 +58,8 @@ def capture(
     *,
     store: Callable[[Tensor], Tensor] | None = None,
     keep_calls: bool = False,
+    keep_returned: bool = False,
+    held: Cache | None = None,
 ) -> Captured:
     """Runs the body once and keeps the residual stream.
 
@@ -63,8 +71,11 @@ def capture(
         store: what to keep of a stage's vectors instead of themselves, such as their normalised form; made while the
             pass runs, so that both forms are never held for all stages.
         keep_calls: keep what `resume` needs.
+        keep_returned: keep what the sublayers returned.
+        held: keys and values of what stands before `ids`, to which theirs are added; see `prefix.py`.
     """
     vectors: dict[str, Tensor] = {}
+    returned: dict[tuple[int, str], Tensor] = {}
     calls: dict[int, tuple[tuple[Any, ...], dict[str, Any]]] = {}
     blocks: dict[tuple[torch.device, torch.dtype, torch.Size], Tensor] = {}
     wanted = set(stages)
@@ -72,11 +83,14 @@ def capture(
     for stage in stages:
         anatomy.require_stage(stage)
 
-    def keep(stage: str, stream: Tensor | None) -> None:
+    def chosen(stage: str, stream: Tensor | None) -> Tensor:
         if stream is None:
             raise ModelError(f"{anatomy.model_class} showed no residual stream at {stage}.")
         flat = stream.detach().reshape(-1, stream.shape[-1])
-        kept = flat[rows if isinstance(rows, slice) else rows.to(flat.device)]
+        return flat[rows if isinstance(rows, slice) else rows.to(flat.device)]
+
+    def keep(stage: str, stream: Tensor | None) -> None:
+        kept = chosen(stage, stream)
         kept = kept if store is None else store(kept)
         # Copied, for later modules may add to the stream in place; and into one block of memory, for many small ones
         # between the pass's own large ones keep those from being reused.
@@ -90,6 +104,13 @@ def capture(
 
     def on_return(stage: str) -> Callable[..., None]:
         return lambda module, args, kwargs, output: keep(stage, first_tensor(output))
+
+    def on_addition(index: int, part: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+            # Copied: Falcon adds attention's output to the MLP's in place.
+            returned[index, part] = chosen(f"{index}.{part}", first_tensor(output)).clone()
+
+        return hook
 
     def on_call(index: int) -> Callable[..., None]:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -117,14 +138,18 @@ def capture(
             )
         if keep_calls:
             before(block.module, on_call(block.index))
+        for part, sublayer in (("attn", block.attention), ("mlp", block.mlp)):
+            if keep_returned and sublayer is not None:
+                after(sublayer.module, on_addition(block.index, part))
 
     device = device_of(anatomy.body)
+    before_them = {} if held is None else {"past_key_values": held}
     with _lock(anatomy.body), undisturbed(anatomy.body), hooked(*hooks):
-        anatomy.body(input_ids=ids.to(device)[None], use_cache=False)
+        anatomy.body(input_ids=ids.to(device)[None], use_cache=held is not None, **before_them)
     missing = wanted - vectors.keys()
     if missing:
         raise ModelError(f"{anatomy.model_class} did not run {', '.join(sorted(missing))}.")
-    return Captured({stage: vectors[stage] for stage in stages}, calls)
+    return Captured({stage: vectors[stage] for stage in stages}, calls, returned)
 
 
 @torch.no_grad()
