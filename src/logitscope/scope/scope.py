@@ -14,10 +14,13 @@ import torch
 from logitscope.model.embedded import DEFAULT
 from logitscope.model.load import load_model
 from logitscope.model.model import Model
+from logitscope.scope.following import read_following
+from logitscope.scope.increments import read_increments
 from logitscope.scope.pieces import read_pieces
 from logitscope.scope.plan import Keywords, plan_trace
 from logitscope.scope.reading import read_whole
 from logitscope.trace import Trace
+from logitscope.trace.increments import Increments
 
 __all__ = ["Scope", "load"]
 
@@ -157,3 +160,65 @@ class Scope:
         """
         plan = plan_trace(self.model, text, ids, **asked)
         return read_pieces(self.model, plan, progress=progress, cancelled=cancelled)
+
+    def follow(
+        self,
+        text: str | None = None,
+        position: int = -1,
+        *,
+        ids: Sequence[int] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        **asked: Unpack[Keywords],
+    ) -> Trace:
+        """A trace of one position that follows the tokens which the whole model ranks highest there.
+
+        It is what `plot.evolution` and, with `histogram=True`, `plot.histogram` draw. Stages after attention are read
+        too, unless `subblocks=False`.
+
+        Args:
+            text: what to read; or `ids`.
+            position: of the text; negative ones count from its end.
+            ids: token ids to read instead of a text.
+            progress: called with (done, total) positions.
+            asked: further keywords of `trace`, such as `top_k` (how many tokens to follow), `norm` and `histogram`.
+
+        Raises:
+            InputError: something asked for does not exist.
+            ResourceError: memory ran out.
+        """
+        return read_following(self.model, text, ids, position, asked, progress)
+
+    def increments(
+        self,
+        text: str | None = None,
+        position: int = -1,
+        *,
+        ids: Sequence[int] | None = None,
+        tokens: Sequence[str | int] | str | int = (),
+        top_k: int | None = None,
+        bos: bool = False,
+        window: int | None = None,
+        stride: int | None = None,
+    ) -> Increments:
+        """What each sublayer added to the scores of some tokens at one position, under one frozen final norm.
+
+        Each increment is measured from what attention or the MLP really returned. The embedding's share, the increments
+        and a constant (the shift of the final norm, the head's bias) add up to the model's own score.
+
+        Args:
+            text: what to read; or `ids`.
+            position: of the text; negative ones count from its end.
+            ids: token ids to read instead of a text.
+            tokens: whose scores, by text (such as " Paris") or id; by default those that the model ranks highest here.
+            top_k: how many of these; 10 by default, fewer if the vocabulary is smaller.
+            bos: put the tokenizer's BOS token before the text if its own convention does not.
+            window: tokens that the model reads at once; its context by default.
+            stride: new tokens per further window of a longer text; half a window by default.
+
+        Raises:
+            InputError: something asked for does not exist, or the model's residual stream is no sum.
+            ResourceError: memory ran out.
+        """
+        return read_increments(
+            self.model, text, ids, position, tokens, top_k=top_k, bos=bos, window=window, stride=stride
+        )

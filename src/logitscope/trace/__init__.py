@@ -2,6 +2,7 @@
 
 from logitscope.trace.export import to_dict, to_pandas, to_xarray, write
 from logitscope.trace.file import open_trace, save
+from logitscope.trace.increments import Increments
 from logitscope.trace.kinds import KINDS, token_kinds
 from logitscope.trace.merge import merge
 from logitscope.trace.stages import stage_key
@@ -13,6 +14,7 @@ from logitscope.trace.units import Span
 
 __all__ = [
     "KINDS",
+    "Increments",
     "KindBits",
     "Provenance",
     "Span",

@@ -21,6 +21,7 @@ import numpy as np
 from logitscope.errors import InputError, TraceError
 from logitscope.trace.atomic import write_atomically
 from logitscope.trace.file import header, save
+from logitscope.trace.increments import Increments
 from logitscope.trace.statistics import BINS, DERIVED, STATISTICS, Derived, Statistic
 from logitscope.trace.table import Column, columns, missing
 from logitscope.trace.trace import Trace
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-__all__ = ["to_dict", "to_pandas", "to_xarray", "write"]
+__all__ = ["increments_to_dict", "increments_to_pandas", "to_dict", "to_pandas", "to_xarray", "write"]
 
 
 def to_xarray(trace: Trace) -> xarray.Dataset:
@@ -105,6 +106,53 @@ def to_dict(trace: Trace) -> dict[str, Any]:
     `values`: nested lists `[stage][position]...` by the names of the numeric contract, stored and derived.
     """
     return _described(trace) | {"values": {name: _listed(trace[name], _unit(name)) for name in trace}}
+
+
+def increments_to_dict(increments: Increments) -> dict[str, Any]:
+    """Everything in increments as plain dicts, lists, strings and numbers; `None` for what is not finite."""
+    names = [increments.vocabulary.text(token) for token in increments.followed]
+    numbers = ("added", "constant", "rounding", "score", "logit", "rank", "average")
+    constant = increments.average_constant
+    return {
+        "text": increments.tokens.text,
+        "ids": increments.ids.tolist(),
+        "tokens": list(increments.tokens.texts),
+        "position": increments.position,
+        "followed": [{"id": token, "token": name} for token, name in zip(increments.followed, names, strict=True)],
+        "parts": list(increments.parts),
+        **{name: _listed(getattr(increments, name), "logit") for name in numbers},
+        "average_constant": constant if np.isfinite(constant) else None,
+        "softcap": increments.softcap,
+        "provenance": increments.provenance.to_dict(),
+    }
+
+
+def increments_to_pandas(increments: Increments) -> pandas.DataFrame:
+    """The long table of increments: one row per part and token, parts slowest, in logits.
+
+    `part` is an ordered categorical: `embed`, the sublayers in the model's order, `constant` and `rounding`; the rows
+    of one token add up to its `score`. `average` is what the part added to the mean over the vocabulary.
+
+    Raises:
+        TraceError: pandas is not installed.
+    """
+    pd = _imported("pandas", "to_pandas")
+    parts, n = [*increments.parts, "constant", "rounding"], len(increments.followed)
+    added = np.vstack([increments.added, increments.constant, increments.rounding])
+    averages = np.append(increments.average, [increments.average_constant, np.nan])
+    names = np.array([increments.vocabulary.text(token) for token in increments.followed], dtype=object)
+    series = {
+        "part": pd.Categorical(np.repeat(np.array(parts, dtype=object), n), categories=parts, ordered=True),
+        "token_id": np.tile(np.array(increments.followed, np.int32), len(parts)),
+        "token": pd.array(np.tile(_encodable(names), len(parts)), dtype="string"),
+        "added": added.reshape(-1),
+        "average": np.repeat(averages, n),
+        "score": np.tile(increments.score, len(parts)),
+    }
+    frame = pd.DataFrame(series)
+    frame.attrs["units"] = dict.fromkeys(("added", "average", "score"), "logit")
+    frame.attrs["provenance"] = increments.provenance.to_dict()
+    return frame  # type: ignore[no-any-return]
 
 
 def write(trace: Trace, path: str | os.PathLike[str]) -> None:
