@@ -11,8 +11,10 @@ WINDOW := $(if $(filter embedded:tales,$(MODEL)),28:46,0:18)
 CORPUS := $(or $(LOGITSCOPE_SHARED),../shared)/corpus
 # One thread for each test process: the models are tiny, and processes are what is run side by side.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8
+# The Node that pip brought; LOGITSCOPE_NO_WEB=1 leaves out the pages and what checks them.
+NPM := $(if $(filter-out 0,$(LOGITSCOPE_NO_WEB)),@echo "LOGITSCOPE_NO_WEB is set: NOT DONE: npm",PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix web --silent)
 
-.PHONY: help demo test gallery serve format lint bench docs embedded-sort embedded-report pictures clean
+.PHONY: help demo test web gallery serve format lint bench docs embedded-sort embedded-report pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -53,6 +55,9 @@ demo: $(VENV)/installed-demo ## the embedded model reads a short passage, in the
 	@echo "  $(BIN)/logitscope lens --model openai-community/gpt2 'The Eiffel Tower is in the city of'"
 
 test: $(VENV)/installed-dev lint ## everything CI runs: lint, types, import direction, tests, pages of docs/
+	$(NPM) test
+	@sh tests/web/chromium.sh
+	$(BIN)/python web/build.py
 	$(PYTEST)
 
 lint: $(VENV)/installed-dev ## style, types (mypy strict), import direction
@@ -60,10 +65,17 @@ lint: $(VENV)/installed-dev ## style, types (mypy strict), import direction
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python web/build.py install
+	$(NPM) run lint
 
 format: $(VENV)/installed-dev ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+	$(BIN)/python web/build.py install
+	$(NPM) run format
+
+web: $(VENV)/installed-dev ## build the web app into the package (only when its sources changed)
+	$(BIN)/python web/build.py
 
 docs: $(VENV)/installed-dev ## run every example of the pages, write the reference, build the site into site/
 	$(PYTEST) tests/docs
