@@ -118,7 +118,7 @@ def test_sums_over_words_lines_and_tokens_are_the_same(read: Tokens, data: st.Da
     for t in range(n - 1):
         naive[t + 1] = float(-np.float32(logprobs[t]) / np.float32(LN2))
     np.testing.assert_array_equal(token_bits(trace), np.array(naive, dtype=np.float32))
-    for unit in ("token", "word", "line"):
+    for unit in ("token", "word", "line", "sentence"):
         spans, bits = bits_by(trace, unit)
         for span, found in zip(spans, bits, strict=True):
             scored = [b for b in naive[span.first : span.stop] if not math.isnan(b)]

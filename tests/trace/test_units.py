@@ -23,9 +23,29 @@ def assert_shared_out(units: tuple[Span, ...], n_tokens: int) -> None:
 
 @settings(max_examples=150)
 @given(tokens())
-def test_every_token_is_in_exactly_one_word_and_one_line(read: Tokens) -> None:
+def test_every_token_is_in_exactly_one_word_one_line_and_one_sentence(read: Tokens) -> None:
     assert_shared_out(read.words(), len(read))
     assert_shared_out(read.lines(), len(read))
+    assert_shared_out(read.sentences(), len(read))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ('"Stop!" he said. Then he left.', ['"Stop!" he said.', "Then he left."]),
+        ("Mr. J. Smith left. So did I. And Dr. No.", ["Mr. J. Smith left.", "So did I.", "And Dr. No."]),
+        ("e.g. this, i.e. that. Fine.", ["e.g. this, i.e. that.", "Fine."]),
+        ("3.14 is pi... really. (Yes.) Ok", ["3.14 is pi... really.", "(Yes.)", "Ok"]),
+        ("A title\n\nA text\nover two lines.\r\n \r\nMore", ["A title", "A text\nover two lines.", "More"]),
+        ("你好。世界！「再见。」他说。", ["你好。", "世界！", "「再见。」", "他说。"]),
+        ("यह है। और यह।", ["यह है।", "और यह।"]),
+        ("  \n ", ["  \n "]),
+    ],
+)
+def test_sentences_end_at_stops_and_empty_lines(text: str, expected: list[str]) -> None:
+    read = Tokens.from_pieces(range(len(text)), [c.encode() for c in text], [False] * len(text))
+    assert [text[s.start : s.end] for s in read.sentences()] == expected
 
 
 @settings(max_examples=100)

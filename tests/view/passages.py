@@ -16,3 +16,23 @@ def prose() -> Trace:
 
 def code() -> Trace:
     return make_trace(CODE, bos=True, seams=(5,), seed=3, stages=("embed", "0.attn", "0.mlp", "1.attn", "1.mlp"))
+
+
+_SCIENTIST = " 👩\u200d🔬".encode()
+
+SCRIPTS = [
+    *("你好".encode(), "。世界".encode(), "！".encode(), _SCIENTIST[:3], _SCIENTIST[3:7], _SCIENTIST[7:]),
+    *(piece.encode() for piece in (" na", "i", "\u0308ve", " مرح", "با", " بالعالم", ".", " Mr", ".", " Who", " went")),
+    *(piece.encode() for piece in ('!"', "\r\n\r\n", "Then", " nothing", ".", "\t🇫🇷🇩🇪", "\xa0end", "\u202e?", " ")),
+]
+"""Chinese, an emoji cut into bytes, a combining mark, Arabic, sentences, flags and invisible ink."""
+
+
+def scripts() -> Trace:
+    return make_trace(SCRIPTS, seed=5)
+
+
+def retold() -> Trace:
+    """The prose once more with other words in it, and read by a model that is one block deeper."""
+    pieces = [b"The", b" tide", b" ran", b" far", b" in", b".", b"\n"]
+    return make_trace(pieces, stages=("embed", "0.mlp", "1.mlp", "2.mlp", "3.mlp"), seed=2)

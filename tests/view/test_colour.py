@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logitscope.errors import InputError
-from logitscope.view.colour import EMBER, NOT_SCORED, RAMPS, TIDE, contrast, hsl, ink_on, luminance, pastel
+from logitscope.view.colour import BALANCE, EMBER, NOT_SCORED, RAMPS, TIDE, contrast, hsl, ink_on, luminance, pastel
 
 # Machado, Oliveira, Fernandes: "A physiologically-based model for simulation of color vision deficiency" (2009),
 # severity 1.0, for linear light.
@@ -85,6 +85,26 @@ def test_steps_of_an_eighth_can_be_told_apart_by_every_reader(ramp, blindness: s
     apart = [100 * float(np.linalg.norm(b - a)) for a, b in pairwise(steps)]
     # About 2 is what can just be seen side by side; the seed's pastels come to 5.9 from end to end.
     assert min(apart) > 4.0, apart
+
+
+@pytest.mark.parametrize("blindness", BLINDNESS)
+def test_the_balance_falls_from_its_middle_to_both_ends_for_every_reader(blindness: str) -> None:
+    lightness = [oklab(BLINDNESS[blindness] @ linear(BALANCE.at(place)))[0] for place in EVERYWHERE]
+    assert all(a < b for a, b in pairwise(lightness[:33]))
+    assert all(a > b for a, b in pairwise(lightness[32:]))
+
+
+@pytest.mark.parametrize("blindness", BLINDNESS)
+def test_more_and_less_can_be_told_apart_by_every_reader(blindness: str) -> None:
+    for i in range(4, 33):
+        sides = [oklab(BLINDNESS[blindness] @ linear(BALANCE.at(0.5 + side * i / 64))) for side in (-1, 1)]
+        assert 100 * float(np.linalg.norm(sides[0] - sides[1])) > 4.0
+
+
+@given(st.floats(0, 1))
+def test_text_reads_on_every_place_of_the_balance(place: float) -> None:
+    colour = BALANCE.at(place)
+    assert contrast(ink_on(colour), colour) >= 4.5
 
 
 @given(st.floats(0, 1), st.sampled_from(sorted(RAMPS)))

@@ -10,7 +10,7 @@ import pytest
 from logitscope.trace import Trace, merge, open_trace
 from tests.view.conftest import GOLDENS
 from tests.view.following import following
-from tests.view.passages import code, prose
+from tests.view.passages import code, prose, retold, scripts
 
 
 def _late() -> Trace:
@@ -27,6 +27,8 @@ FILES: dict[str, Callable[[], Trace]] = {
     "prose.early": _early,
     "code": code,
     "following": following,
+    "scripts": scripts,
+    "retold": retold,
 }
 
 

@@ -54,10 +54,10 @@ def bits_by(trace: Trace, unit: str, stage: str | int = -1) -> tuple[tuple[Span,
     tokens = trace.tokens
     if unit == "token":
         spans = tuple(Span(start, end, t, t + 1) for t, (start, end) in enumerate(tokens.spans.tolist()))
-    elif unit in ("word", "line"):
-        spans = tokens.words() if unit == "word" else tokens.lines()
+    elif unit in ("word", "line", "sentence"):
+        spans = {"word": tokens.words, "line": tokens.lines, "sentence": tokens.sentences}[unit]()
     else:
-        raise InputError(f'bits by "{unit}" were asked for; there are "token", "word" and "line".')
+        raise InputError(f'bits by "{unit}" were asked for; there are "token", "word", "line" and "sentence".')
     sums = [_total(bits[span.first : span.stop]) for span in spans]
     return spans, np.array(sums, dtype=np.float64)
 

@@ -187,6 +187,10 @@ class Tokens:
         """The lines, each token in exactly one; see `trace.units`."""
         return units.lines(self.text, self.spans)
 
+    def sentences(self) -> tuple[Span, ...]:
+        """The sentences, each token in exactly one; see `trace.units`."""
+        return units.sentences(self.text, self.spans)
+
     def named(self, vocabulary: Vocabulary) -> Tokens:
         """These tokens with the names that a vocabulary has for those without bytes."""
         tokens = zip(self.ids.tolist(), self.pieces, self.special.tolist(), strict=True)

@@ -1,7 +1,8 @@
-"""Colours as plain data: two ramps, the seed's pastel rule, and the ink that stays readable on each.
+"""Colours as plain data: two ramps, a balance of both, the seed's pastel rule, and the ink that stays readable on each.
 
 A ramp is a row of control points in Oklab, joined by straight lines there; its lightness only ever falls, so that it
-survives greyscale, print and colour blindness. Knows nothing of traces or of what a number means.
+survives greyscale, print and colour blindness. The balance is pale in the middle and falls towards both ends.
+Knows nothing of traces or of what a number means.
 
 Oklab: B. Ottosson, "A perceptual color space for image processing" (2020). Contrast: WCAG 2.2, §1.4.3.
 """
@@ -16,6 +17,7 @@ from functools import lru_cache
 from logitscope.errors import InputError
 
 __all__ = [
+    "BALANCE",
     "EMBER",
     "NOT_SCORED",
     "RAMPS",
@@ -37,11 +39,11 @@ NOT_SCORED = "#d9d9d6"
 
 @dataclass(frozen=True)
 class Ramp:
-    """A row of colours from pale (0) to deep (1).
+    """A row of colours from pale (0) to deep (1); of the balance, from deep by way of pale (0.5) to deep.
 
     Attributes:
         name: what the JSON calls it.
-        points: (place in 0..1, Oklab L in 0..1, a, b), places rising, L falling.
+        points: (place in 0..1, Oklab L in 0..1, a, b), places rising, L falling (of the balance: rising, then falling).
     """
 
     name: str
@@ -99,6 +101,19 @@ TIDE = _from_lch(
 """For the lens: foam, seafoam, turquoise, sea, deep. Deep means sure, or close to the final answer."""
 
 RAMPS = {ramp.name: ramp for ramp in (EMBER, TIDE)}
+"""Those whose lightness falls from one end to the other."""
+
+BALANCE = _from_lch(
+    "balance",
+    (0.0, 0.380, 0.110, 264),
+    (0.17, 0.590, 0.115, 248),
+    (0.34, 0.810, 0.075, 232),
+    (0.5, 0.985, 0.004, 95),
+    (0.66, 0.850, 0.100, 72),
+    (0.83, 0.650, 0.160, 45),
+    (1.0, 0.420, 0.140, 25),
+)
+"""For differences: blue where the number is smaller, paper where it is the same, rust where it is larger."""
 
 
 def oklab_to_hex(lightness: float, a: float, b: float) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logitscope.errors import InputError
+from logitscope.trace.tokens import Tokens
 from logitscope.trace.trace import Trace
 from logitscope.view.labels import token_label
 
-__all__ = ["Place", "column_of", "followed_at", "place_of"]
+__all__ = ["Place", "column_of", "followed_at", "place_at", "place_of"]
 
 CONTEXT = 40
 """Characters of the text that are shown before the prediction."""
@@ -57,16 +58,20 @@ def column_of(trace: Trace, position: int) -> int:
 
 def place_of(trace: Trace, column: int) -> Place:
     """What stands around the position of a column."""
-    position = int(trace.positions[column])
-    end = int(trace.tokens.spans[position, 1])
-    last = position + 1 >= len(trace.ids)
+    return place_at(trace.tokens, int(trace.positions[column]))
+
+
+def place_at(tokens: Tokens, position: int) -> Place:
+    """What stands around a position of a text."""
+    end = int(tokens.spans[position, 1])
+    last = position + 1 >= len(tokens)
     return Place(
         position=position,
-        n_tokens=len(trace.ids),
-        before=trace.tokens.text[max(0, end - CONTEXT) : end],
+        n_tokens=len(tokens),
+        before=tokens.text[max(0, end - CONTEXT) : end],
         cut=end > CONTEXT,
-        input=token_label(trace.tokens, position),
-        next=None if last else token_label(trace.tokens, position + 1),
+        input=token_label(tokens, position),
+        next=None if last else token_label(tokens, position + 1),
     )
 
 

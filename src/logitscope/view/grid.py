@@ -21,7 +21,7 @@ from logitscope.view.plain import plain
 from logitscope.view.scale import Scale, drawable, scale_of
 from logitscope.view.source import Source, source_of
 
-__all__ = ["Cell", "Column", "Grid", "Row", "columns_of", "every_nth", "grid"]
+__all__ = ["Cell", "Column", "Grid", "Row", "columns_of", "every_nth", "grid", "numbers_of"]
 
 Window = tuple[int | None, int | None]
 
@@ -132,7 +132,7 @@ def grid(
     stages = every_nth(trace.stages, every, embed=embed)
     columns = columns_of(trace, window)
     rows = np.array([trace.stage(name) for name in stages], dtype=np.intp)
-    numbers = _numbers(trace, value, watch)[np.ix_(rows, columns)]
+    numbers = numbers_of(trace, value, watch)[np.ix_(rows, columns)]
     legend = scale_of(value, numbers.astype(np.float64))
     ids = trace["top_ids"][:, columns, 0] if "top_ids" in trace else None
     same = _matches(trace)[:, columns]
@@ -198,8 +198,8 @@ def columns_of(trace: Trace, window: Window | None) -> np.ndarray:
     return columns
 
 
-def _numbers(trace: Trace, value: str, watch: int | None) -> np.ndarray:
-    """`[stage, position]`."""
+def numbers_of(trace: Trace, value: str, watch: int | None) -> np.ndarray:
+    """The numbers of a statistic, `[stage, position]`: of top-k arrays the first, of `watch_*` those of one token."""
     array = trace[value]
     if array.ndim == 2:
         return array

@@ -1,7 +1,7 @@
-"""The text as runs, each with the bits it cost and the colour that says so.
+"""The text as runs, each with the bits it cost and a colour that says so, or says another reading of it.
 
-Position `t` of a trace predicts token `t + 1`, so token `t`'s bits are read at position `t - 1` of the last stage.
-Knows nothing of pixels, terminals or models.
+Position `t` of a trace predicts token `t + 1`, so token `t`'s bits are read at position `t - 1`, at the last stage
+unless another one is named. Knows nothing of pixels, terminals or models.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import numpy as np
 
 from logitscope.errors import InputError
 from logitscope.trace.summary import Summary, summarise, token_bits
+from logitscope.trace.tokens import Tokens
 from logitscope.trace.trace import Trace
-from logitscope.view.labels import flowing, has_partial, id_label, token_label, visible
+from logitscope.view.alternatives import Alternative, likeliest
+from logitscope.view.labels import flowing, has_partial, token_label, visible
 from logitscope.view.plain import plain, real
-from logitscope.view.scale import BITS_END, LINE_BITS_END, Scale, relative, surprisal
+from logitscope.view.readings import ReadingName, axis_of, combine, has_mean, readings
+from logitscope.view.scale import Scale, relative
 from logitscope.view.source import Source, source_of
 from logitscope.view.units import By, Stretch, stretches
 
@@ -64,8 +67,9 @@ class Run:
         start: the first character in the text.
         partial: it holds bytes that are no whole characters, which `text` cannot show.
         pieces: its tokens.
-        bits: the sum over its tokens; None where one of them has none (for lines: where all of them have none).
-        number: what is coloured: bits, bits per token for lines, or nats on the relative scale.
+        bits: the sum over its tokens; None where one of them has none (for lines and sentences: where all have none).
+        number: what is coloured, as the legend names it: bits (bits per token for lines and sentences), nats on the
+            relative scale, or another reading; infinite for a token that never became the top guess.
         place: 0..1 along the legend's ramp; None is drawn as missing.
         colour: `#rrggbb`.
         ink: a text colour that reads well on it.
@@ -83,17 +87,6 @@ class Run:
     colour: str
     ink: str
     seam: bool
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """A token that could have stood there."""
-
-    id: int
-    label: str
-    probability: float
-    bits: float
-    actual: bool
 
 
 @dataclass(frozen=True)
@@ -152,32 +145,51 @@ class Likelihood:
         return {"view": "likelihood", "version": 1, **plain(self)}
 
 
-def likelihood(trace: Trace, scale: ScaleName = "bits", by: By = "token", top: int = 0) -> Likelihood:
-    """What each token, word or line of the text cost, read at the last stage.
+def likelihood(
+    trace: Trace,
+    scale: ScaleName = "bits",
+    by: By = "token",
+    top: int = 0,
+    value: ReadingName = "surprisal_bits",
+    stage: str | int = -1,
+) -> Likelihood:
+    """What each token, word, line or sentence of the text cost.
 
     Args:
-        trace: must hold `next_logprob`; for `top`, the top-k too.
-        scale: absolute bits on a fixed axis, or the seed's rule, relative to this text.
-        by: what is drawn as one. Words are coloured by the sum of their bits, lines by the mean per token.
+        trace: must hold `next_logprob`, and what `value` needs; for `top`, the top-k too.
+        scale: absolute bits on a fixed axis, or the seed's rule, relative to this text; of surprisal alone.
+        by: what is drawn as one. Words are coloured by the sum of their bits, lines and sentences by the mean per
+            token.
         top: how many of the most surprising tokens to list with what the model would have said.
+        value: what is coloured; see `view.readings`.
+        stage: name or index of the stage that is read; the last one, the model's own output, by default.
 
     Raises:
-        InputError: an unknown `scale` or `by`, a negative `top`, or a trace without what is needed.
+        InputError: an unknown `scale`, `by` or `value`, a negative `top`, or a trace without what is needed.
     """
     if scale not in get_args(ScaleName):
         raise InputError(f'the scale "{scale}" was asked for; there are {", ".join(get_args(ScaleName))}.')
+    if value not in get_args(ReadingName):
+        raise InputError(f'the value "{value}" was asked for; there are {", ".join(get_args(ReadingName))}.')
     if top < 0:
         raise InputError(f"the {top} most surprising tokens were asked for; it takes 0 or more.")
-    bits = np.asarray(token_bits(trace), dtype=np.float64)
+    if scale == "relative" and value != "surprisal_bits":
+        raise InputError(f'the relative scale is one of surprisal_bits; "{value}" has an axis of its own.')
+    row = trace.stage(stage) if isinstance(stage, str) else stage
+    bits = np.asarray(token_bits(trace, row), dtype=np.float64)
+    read = bits if value == "surprisal_bits" else readings(trace, value, row)
     cut = stretches(trace.tokens, by)
     texty = np.array([bool(piece) for piece in trace.tokens.pieces], dtype=bool)
     sums = [_sum(bits[s.first : s.stop], texty[s.first : s.stop], by) for s in cut]
-    numbers = [_mean(bits[s.first : s.stop]) if by == "line" else total for s, total in zip(cut, sums, strict=True)]
+    numbers = [combine(read[s.first : s.stop], texty[s.first : s.stop], by, value) for s in cut]
+    legend = axis_of(value, by, trace.stages)
     if scale == "relative":
         numbers = [None if number is None else -number * math.log(2) for number in numbers]
-    legend = _legend(scale, by, -bits * math.log(2), numbers)
+        # The seed's rule is one about tokens; words and lines are placed among their own kind.
+        own = np.array([np.nan if number is None else number for number in numbers], dtype=np.float64)
+        legend = relative(-bits * math.log(2) if by == "token" else own, legend.title)
     seams = frozenset(position + 1 for position in trace.seams)  # what is read there is the next token's likelihood
-    pieces = _pieces(trace, bits)
+    pieces = _pieces(trace, bits, row)
     runs = tuple(
         _run(trace, stretch, pieces, total, number, legend, seams)
         for stretch, total, number in zip(cut, sums, numbers, strict=True)
@@ -187,38 +199,24 @@ def likelihood(trace: Trace, scale: ScaleName = "bits", by: By = "token", top: i
         scale=scale,
         legend=legend,
         runs=runs,
-        surprises=_surprises(trace, bits, top) if top else (),
-        summary=summarise(trace),
-        source=source_of(trace, trace.stages[-1]),
+        surprises=_surprises(trace, bits, row, top) if top else (),
+        summary=summarise(trace, row),
+        source=source_of(trace, trace.stages[row]),
     )
 
 
 def _sum(bits: np.ndarray, texty: np.ndarray, by: By) -> float | None:
     """The bits of a run; a token or word of which a part has none has none, a line is the sum of what was scored."""
     known = ~np.isnan(bits)
-    if not known.any() or (by != "line" and (texty & ~known).any()):
+    if not known.any() or (not has_mean(by) and (texty & ~known).any()):
         return None
     return math.fsum(bits[known].tolist())
 
 
-def _mean(bits: np.ndarray) -> float | None:
-    known = bits[~np.isnan(bits)]
-    return float(known.mean()) if known.size else None
-
-
-def _legend(scale: ScaleName, by: By, logprobs: Float[np.ndarray, " position"], numbers: list[float | None]) -> Scale:
-    title = {"token": "bits per token", "word": "bits per word", "line": "mean bits per token of a line"}[by]
-    if scale == "relative":
-        # The seed's rule is one about tokens; words and lines are placed among their own kind.
-        own = np.array([np.nan if number is None else number for number in numbers], dtype=np.float64)
-        return relative(logprobs if by == "token" else own, title)
-    return surprisal(title, end=LINE_BITS_END if by == "line" else BITS_END)
-
-
-def _pieces(trace: Trace, bits: Float[np.ndarray, " position"]) -> list[Piece]:
+def _pieces(trace: Trace, bits: Float[np.ndarray, " position"], row: int) -> list[Piece]:
     tokens = trace.tokens
     read_at = {int(position): column for column, position in enumerate(trace.positions)}
-    ranks = trace["next_rank"][-1] if "next_rank" in trace else None
+    ranks = trace["next_rank"][row] if "next_rank" in trace else None
     pieces = []
     for t, token_id in enumerate(trace.ids):
         column = read_at.get(t - 1)
@@ -237,15 +235,13 @@ def _run(
     legend: Scale,
     seams: frozenset[int],
 ) -> Run:
-    text = trace.tokens.text[stretch.start : stretch.end]
     held = tuple(pieces[stretch.first : stretch.stop])
-    joined = b"".join(trace.tokens.pieces[stretch.first : stretch.stop])
-    partial = has_partial(joined) and (not trace.tokens.lossy or "\ufffd" in text)
+    text, label, partial = shown(trace.tokens, stretch)
     place = legend.place(number)
     colour = legend.colour(place)
     return Run(
         text=text,
-        label=flowing(joined) if partial else visible(text) or "".join(piece.label for piece in held),
+        label=label,
         start=stretch.start,
         partial=partial,
         pieces=held,
@@ -258,23 +254,27 @@ def _run(
     )
 
 
-def _surprises(trace: Trace, bits: Float[np.ndarray, " position"], top: int) -> tuple[Surprise, ...]:
+def shown(tokens: Tokens, stretch: Stretch) -> tuple[str, str, bool]:
+    """A stretch's characters, their label, and whether it holds bytes that are no whole characters; see `Run`."""
+    text = tokens.text[stretch.start : stretch.end]
+    joined = b"".join(tokens.pieces[stretch.first : stretch.stop])
+    partial = has_partial(joined) and (not tokens.lossy or "\ufffd" in text)
+    if partial:
+        return text, flowing(joined), True
+    return text, visible(text) or "".join(token_label(tokens, t) for t in range(stretch.first, stretch.stop)), False
+
+
+def _surprises(trace: Trace, bits: Float[np.ndarray, " position"], row: int, top: int) -> tuple[Surprise, ...]:
     scored = np.flatnonzero(~np.isnan(bits))
     # Stable, so that of equally surprising tokens the first in the text comes first.
     worst = scored[np.argsort(-bits[scored], kind="stable")][:top]
-    return tuple(_surprise(trace, int(position), float(bits[position])) for position in worst)
+    return tuple(_surprise(trace, row, int(position), float(bits[position])) for position in worst)
 
 
-def _surprise(trace: Trace, position: int, bits: float) -> Surprise:
+def _surprise(trace: Trace, row: int, position: int, bits: float) -> Surprise:
     column = int(np.flatnonzero(trace.positions == position - 1)[0])
     start, end = (int(x) for x in trace.tokens.spans[position])
-    actual = int(trace.ids[position])
-    logprobs = trace["top_logprobs"][-1, column].astype(np.float64)
-    ids = trace["top_ids"][-1, column]
-    alternatives = tuple(
-        Alternative(int(i), id_label(trace.vocabulary, int(i)), math.exp(p), -p / math.log(2), int(i) == actual)
-        for i, p in zip(ids, logprobs.tolist(), strict=True)
-    )
+    kept = likeliest(trace, row, column, int(trace.ids[position]))
     return Surprise(
         position=position,
         label=token_label(trace.tokens, position),
@@ -282,8 +282,8 @@ def _surprise(trace: Trace, position: int, bits: float) -> Surprise:
         after=trace.tokens.text[end : end + CONTEXT],
         bits=bits,
         probability=2.0**-bits,
-        rank=int(trace["next_rank"][-1, column]) or None if "next_rank" in trace else None,
-        expected_bits=real(trace["entropy_bits"][-1, column]) if "entropy_bits" in trace else None,
-        alternatives=alternatives,
-        rest=max(0.0, 1.0 - float(np.exp(logprobs).sum())),
+        rank=int(trace["next_rank"][row, column]) or None if "next_rank" in trace else None,
+        expected_bits=real(trace["entropy_bits"][row, column]) if "entropy_bits" in trace else None,
+        alternatives=kept,
+        rest=max(0.0, 1.0 - math.fsum(guess.probability for guess in kept)),
     )

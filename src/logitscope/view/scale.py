@@ -1,7 +1,8 @@
 """From a number to a place on a ramp: limits, direction and ticks, as plain data that a legend can print.
 
 The limits are those of the numeric contract's "Colours". The deeper the colour, the surer the stage or the closer it is
-to what it is compared with; surprise alone runs the other way, on a ramp of its own. Knows nothing of traces.
+to what it is compared with; surprise alone runs the other way, on a ramp of its own; differences have a pale middle.
+Knows nothing of traces.
 """
 
 from __future__ import annotations
@@ -14,18 +15,34 @@ import numpy as np
 
 from logitscope.errors import InputError
 from logitscope.trace.statistics import DERIVED, STATISTICS, Derived, Statistic
-from logitscope.view.colour import EMBER, NOT_SCORED, RAMPS, TIDE, ink_on, pastel
+from logitscope.view.colour import BALANCE, EMBER, NOT_SCORED, RAMPS, TIDE, ink_on, pastel
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-__all__ = ["BITS_END", "KL_END", "LINE_BITS_END", "Scale", "Tick", "drawable", "relative", "scale_of", "surprisal"]
+__all__ = [
+    "BITS_END",
+    "DIFFERENCE_END",
+    "KL_END",
+    "LINE_BITS_END",
+    "Scale",
+    "Tick",
+    "balance",
+    "difference_of",
+    "drawable",
+    "relative",
+    "scale_of",
+    "surprisal",
+]
 
 BITS_END = 16.0
 """Where the axis of absolute bits ends: 2^-16 is about a vocabulary's worth of surprise."""
 
 LINE_BITS_END = 8.0
 """The same for a line's mean bits per token, which varies half as much."""
+
+DIFFERENCE_END = 8.0
+"""Where the axis of differences of bits ends, on either side."""
 
 KL_END = 30.0
 """Where the axis of KL divergences ends, in nats."""
@@ -61,9 +78,10 @@ class Scale:
         name: the statistic, as the numeric contract calls it.
         title: what it is, in words.
         unit: its unit.
-        ramp: `ember`, `tide`, or `pastel` (the seed's rule).
-        low: the number at the pale end (for `pastel`: at hue 0).
-        high: the number at the deep end; less than `low` where small numbers are the deep ones.
+        ramp: `ember`, `tide`, `balance` (pale in the middle), or `pastel` (the seed's rule).
+        low: the number at the pale end (for `pastel`: at hue 0; for `balance`: at the blue end).
+        high: the number at the deep end (for `balance`: at the rust end); less than `low` where small numbers are the
+            deep ones.
         log: whether the axis is logarithmic.
         ticks: marked places, from 0 to 1.
         note: how the limits were chosen, for the legend.
@@ -94,7 +112,9 @@ class Scale:
         """The colour at a place, as `#rrggbb`; grey where there is none."""
         if place is None:
             return NOT_SCORED
-        return pastel(place) if self.ramp == "pastel" else RAMPS[self.ramp].at(place)
+        if self.ramp == "pastel":
+            return pastel(place)
+        return (BALANCE if self.ramp == BALANCE.name else RAMPS[self.ramp]).at(place)
 
     def ink(self, place: float | None) -> str:
         """The text colour that reads well there."""
@@ -105,6 +125,41 @@ def surprisal(title: str, *, end: float = BITS_END, note: str = "") -> Scale:
     """The absolute axis of bits, 0 to `end`, the same for every text and every model."""
     ticks = tuple(Tick(i / 4, f"{end * i / 4:g}" + ("+" if i == 4 else "")) for i in range(5))
     return Scale("surprisal_bits", title, "bits", EMBER.name, 0.0, end, ticks=ticks, note=note)
+
+
+def balance(name: str, title: str, unit: str, end: float, *, note: str = "") -> Scale:
+    """The axis of a difference: nothing in the middle, `end` more at the one end and `end` less at the other."""
+    ends = [f"{end * share:.2f}".rstrip("0").rstrip(".") for share in (1.0, 0.5)]
+    labels = (f"≤ −{ends[0]}", f"−{ends[1]}", "0", f"+{ends[1]}", f"≥ +{ends[0]}")
+    ticks = tuple(Tick(i / 4, label) for i, label in enumerate(labels))
+    return Scale(name, title, unit, BALANCE.name, -end, end, ticks=ticks, note=note)
+
+
+def difference_of(name: str, differences: Float[np.ndarray, "stage position"]) -> Scale:
+    """The axis that a grid of differences uses for a statistic; of ranks it is the ratio that is drawn.
+
+    Args:
+        name: stored or derived, as in the numeric contract.
+        differences: the ones that will be drawn; only those of logits and divergences set their limits.
+    """
+    statistic = drawable(name)
+    title = f"change of {_TITLES.get(name) or _title(statistic)}"
+    if statistic.unit == "rank":
+        labels = ("≤ ÷100", "÷10", "same", "×10", "≥ ×100")
+        ticks = tuple(Tick(i / 4, label) for i, label in enumerate(labels))
+        note = "ratio of ranks, log scale"
+        return Scale(name, title, "ratio", BALANCE.name, 0.01, 100.0, log=True, ticks=ticks, note=note)
+    if statistic.unit == "probability":
+        return balance(name, title, statistic.unit, 1.0)
+    if statistic.unit == "bits":
+        return balance(name, title, statistic.unit, DIFFERENCE_END)
+    if statistic.unit == "nats" and not name.startswith("kl_"):
+        return balance(name, title, statistic.unit, round(DIFFERENCE_END * math.log(2), 2))
+    known = np.abs(np.asarray(differences, dtype=np.float64))
+    known = known[np.isfinite(known)]
+    end = float(np.percentile(known, 95)) if known.size else 0.0
+    note = "up to the 95th percentile of what is shown"
+    return balance(name, title, statistic.unit, end or 1.0, note=note)
 
 
 def relative(logprobs: Float[np.ndarray, " n"], title: str) -> Scale:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from logitscope.trace.increments import Increments
 from logitscope.trace.trace import Trace
 from logitscope.view.labels import visible
 
@@ -50,9 +51,11 @@ class Source:
     length_dependent: bool
 
 
-def source_of(trace: Trace, stage: str | None = None) -> Source:
-    """The caption of a trace, or of one of its stages."""
+def source_of(trace: Trace | Increments, stage: str | None = None) -> Source:
+    """The caption of a trace, or of one of its stages; of increments, whose stage is the model's last."""
     made = trace.provenance
+    if isinstance(trace, Increments):
+        stage = made.last_stage
     return Source(
         model=_shown(made.model),
         revision=None if made.revision is None else _shown(made.revision),
@@ -63,7 +66,7 @@ def source_of(trace: Trace, stage: str | None = None) -> Source:
         prefix=_PREFIX.get(made.bos) or _shown(made.bos),
         n_tokens=len(trace.ids),
         lossy=trace.tokens.lossy,
-        output=trace.holds_output if stage is None else made.last_stage in ("", stage),
+        output=trace.holds_output if stage is None and isinstance(trace, Trace) else made.last_stage in ("", stage),
         length_dependent=made.length_dependent,
     )
 

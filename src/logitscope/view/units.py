@@ -1,4 +1,4 @@
-"""The text cut into the stretches that are drawn as one: tokens, words or lines, and no grapheme cluster ever cut.
+"""The text cut into the stretches that are drawn as one: tokens, words, lines or sentences; no grapheme cluster is cut.
 
 The stretches share out the text's characters and its tokens, each exactly once and in order, so that joined stretches
 are the text and summed bits are the text's bits. Knows no likelihoods and no colours.
@@ -16,7 +16,7 @@ from logitscope.trace.tokens import Tokens
 
 __all__ = ["By", "Stretch", "stretches"]
 
-By = Literal["token", "word", "line"]
+By = Literal["token", "word", "line", "sentence"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Stretch:
 def stretches(tokens: Tokens, by: By = "token") -> tuple[Stretch, ...]:
     """The text as stretches.
 
-    Tokens that share a grapheme cluster are one stretch. A word has the whitespace before it, a line its line break.
-    Words or lines that no token is counted for join the one that their token is counted for.
+    Tokens that share a grapheme cluster are one stretch. A word or sentence has the whitespace before it, a line its
+    line break. Words, lines or sentences that no token is counted for join the one that their token is counted for.
 
     Raises:
-        InputError: `by` is neither token, word nor line.
+        InputError: `by` is neither token, word, line nor sentence.
     """
     if by not in get_args(By):
         raise InputError(f'likelihoods by "{by}" were asked for; there are {", ".join(get_args(By))}.')
@@ -45,10 +45,10 @@ def stretches(tokens: Tokens, by: By = "token") -> tuple[Stretch, ...]:
     if by == "token":
         groups = _whole_clusters(tokens)
         starts = [int(tokens.spans[first, 0]) for first, _ in groups]
-    elif by == "word":
-        held = [span for span in tokens.words() if span.n_tokens]
+    elif by in ("word", "sentence"):
+        held = [span for span in (tokens.words() if by == "word" else tokens.sentences()) if span.n_tokens]
         groups = [(span.first, span.stop) for span in held]
-        # The whitespace before a word is drawn with it; the end of the last one is the text's end.
+        # The whitespace before it is drawn with it; the end of the last one is the text's end.
         starts = [0, *(span.end for span in held[:-1])]
     else:
         spans = tokens.lines()

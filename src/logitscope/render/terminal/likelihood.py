@@ -27,7 +27,7 @@ WIDEST = 120
 
 TAB = 4
 
-MARKED_FROM = {"token": 4.0, "word": 8.0, "line": 0.0}
+MARKED_FROM = {"token": 4.0, "word": 8.0, "line": 0.0, "sentence": 0.0}
 """Without colours: the bits from which on a raised number is written."""
 
 _GUTTER = 7
