@@ -50,15 +50,17 @@ def test_how_texts_are_cut(golden: Callable[[str, Any], None]) -> None:
         )
         drawn.append(
             {
-                "bytes": [piece.hex() for piece in held],
+                "bytes": " ".join(piece.hex() for piece in held),
                 "bos": bos,
                 "text": tokens.text,
-                "spans": tokens.spans.ravel().tolist(),
+                "spans": " ".join(map(str, tokens.spans.ravel().tolist())),
                 "lossy": tokens.lossy,
+                # In one string each: a golden of some hundred lines can be looked at.
                 "stretches": {
-                    by: [[s.start, s.end, s.first, s.stop] for s in stretches(tokens, by)] for by in get_args(By)
+                    by: " ".join(f"{s.start}-{s.end}:{s.first}-{s.stop}" for s in stretches(tokens, by))
+                    for by in get_args(By)
                 },
-                "kinds": token_kinds(tokens).tolist(),
+                "kinds": " ".join(map(str, token_kinds(tokens).tolist())),
                 "labels": [token_label(tokens, t) for t in range(len(held))],
                 "visible": visible(tokens.text, spaces=True),
                 "flowing": flowing(tokens.text),
