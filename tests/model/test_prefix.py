@@ -15,6 +15,7 @@ from understood import ids_of, understand, understood
 
 from logitscope.errors import InputError, ModelError
 from logitscope.model import prefix
+from logitscope.model.decode import Decoder
 from logitscope.model.prefix import KeyValues, why_not
 
 RUN_IN_PARTS = [f for f in FAMILIES.values() if not f.length_dependent]
@@ -181,3 +182,19 @@ def test_whether_it_can_be_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> Non
     why_not(understood("gpt2"))
     monkeypatch.setattr(prefix, "_reason", lambda model: pytest.fail("tried again"))
     assert why_not(understood("gpt2")) == ""
+
+
+@pytest.mark.parametrize("family", RUN_IN_PARTS, ids=str)
+def test_branches_are_read_as_if_each_were_alone(family: Family) -> None:
+    """From nothing, and from a beginning longer than the zoo's sliding windows; what was held stays as it was."""
+    ids, model = ids_of(30).tolist(), understood(family.name)
+    rows = torch.stack([ids_of(5, seed) for seed in range(1, 4)])
+    for n in (0, 20):
+        held = KeyValues(model)
+        if n:
+            held.extend(ids[:n])
+        found = Decoder(model.anatomy, model.n_tokens).logits(held.branches(rows))
+        for row, ours in zip(rows.tolist(), found, strict=True):
+            assert near(ours, own(family.name, ids[:n] + row)[n:])
+        assert held.ids == tuple(ids[:n])
+        assert near(held.logits(ids[n:]), own(family.name, ids)[n:])

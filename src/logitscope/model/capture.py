@@ -65,7 +65,8 @@ def capture(
 
     Args:
         anatomy: of the model.
-        ids: `[position]` integers, one window of the text.
+        ids: `[position]` integers, one window of the text; or `[row, position]`, several of equal length, whose
+            vectors follow one another.
         stages: names, such as `embed`, `3.attn`, `3.mlp`.
         rows: the positions to keep, as a slice or as indices.
         store: what to keep of a stage's vectors instead of themselves, such as their normalised form; made while the
@@ -145,7 +146,7 @@ def capture(
     device = device_of(anatomy.body)
     before_them = {} if held is None else {"past_key_values": held}
     with _lock(anatomy.body), undisturbed(anatomy.body), hooked(*hooks):
-        anatomy.body(input_ids=ids.to(device)[None], use_cache=held is not None, **before_them)
+        anatomy.body(input_ids=ids.to(device).reshape(-1, ids.shape[-1]), use_cache=held is not None, **before_them)
     missing = wanted - vectors.keys()
     if missing:
         raise ModelError(f"{anatomy.model_class} did not run {', '.join(sorted(missing))}.")

@@ -154,6 +154,24 @@ class KeyValues:
         self._ids += given
         return captured.vectors
 
+    def branches(self, rows: Tensor, *, store: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Reads several ways on from here side by side, and keeps none of them.
+
+        Args:
+            rows: `[row, position]` integers; ways of one length, so that nothing is padded.
+            store: what to return instead of the vectors themselves, such as their normalised form.
+
+        Returns:
+            `[row, position, d_model]` of the residual stream at the last stage.
+        """
+        anatomy, other = self._model.anatomy, self.fork()
+        for layer in other._layers:
+            if layer.keys is not None and layer.values is not None:
+                layer.keys, layer.values = (t.expand(len(rows), *t.shape[1:]) for t in (layer.keys, layer.values))
+        last = anatomy.last_stage
+        vectors = capture(anatomy, rows, (last,), store=store, held=other._cache).vectors[last]
+        return vectors.reshape(*rows.shape, -1)
+
     def logits(self, ids: Sequence[int]) -> Float[Tensor, "position vocab"]:
         """The model's own logits after each of some further ids, in fp32, padding rows of the head included."""
         last = self.extend(ids)[self._model.anatomy.last_stage]
