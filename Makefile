@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8
 # The Node that pip brought; LOGITSCOPE_NO_WEB=1 leaves out the pages and what checks them.
 NPM := $(if $(filter-out 0,$(LOGITSCOPE_NO_WEB)),@echo "LOGITSCOPE_NO_WEB is set: NOT DONE: npm",PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix web --silent)
 
-.PHONY: help demo test web gallery serve format lint bench docs embedded-sort embedded-report pictures clean
+.PHONY: help demo test web contract gallery serve format lint bench docs embedded-sort embedded-report pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -76,6 +76,11 @@ format: $(VENV)/installed-dev ## rewrite the sources in the house style
 
 web: $(VENV)/installed-dev ## build the web app into the package (only when its sources changed)
 	$(BIN)/python web/build.py
+
+contract: $(VENV)/installed-dev ## write web/src/contract again: what the server and the pages say to each other
+	$(BIN)/python -m logitscope.server.publish web/src/contract
+	$(BIN)/python web/build.py install
+	$(NPM) run contract
 
 docs: $(VENV)/installed-dev ## run every example of the pages, write the reference, build the site into site/
 	$(PYTEST) tests/docs
