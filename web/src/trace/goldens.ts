@@ -1,12 +1,12 @@
 // The goldens that Python writes, for tests: never copied, read where they are.
 
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 
 import { readTrace } from "./file";
 import type { Trace } from "./trace";
 
-const FOLDER = fileURLToPath(new URL("../../../tests/view/goldens/", import.meta.url));
+const FOLDER = join(import.meta.dirname, "../../../tests/view/goldens/");
 
 /** The bytes of one of Python's trace files, such as `prose`. */
 export function goldenBytes(name: string): Uint8Array<ArrayBuffer> {

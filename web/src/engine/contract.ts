@@ -1,0 +1,31 @@
+// The shapes of requests and answers, by the names of Python's side, which generated them; written nowhere twice.
+
+import type { components } from "../contract/types";
+
+type Schemas = components["schemas"];
+
+/** A request: what it must name, and the rest where it differs from the server's own default. */
+type Asked<Request, Must extends keyof Request> = Pick<Request, Must> & Partial<Omit<Request, Must>>;
+
+export type TraceRequest = Asked<Schemas["TraceRequest"], "model">;
+export type SaveRequest = Asked<Schemas["SaveRequest"], "model">;
+export type TokeniseRequest = Asked<Schemas["TokeniseRequest"], "model">;
+export type SampleRequest = Asked<Schemas["SampleRequest"], "model">;
+export type ReplaceRequest = Asked<Schemas["ReplaceRequest"], "model" | "position" | "token">;
+export type AskRequest = Asked<Schemas["AskRequest"], "model" | "tokens">;
+
+export type Tokenised = Schemas["Tokenised"];
+export type Progress = Schemas["Progress"];
+export type Step = Schemas["Step"];
+export type Change = Schemas["Change"];
+export type Answer = Schemas["Answer"];
+export type StartingText = Schemas["StartingText"];
+export type Failure = Schemas["Failure"];
+export type Ability = Schemas["ModelCard"]["can"][number];
+
+/** What every engine knows of a model; the rest only where a model is at hand. */
+export type ModelCard = Pick<
+  Schemas["ModelCard"],
+  "name" | "model_class" | "dtype" | "stages" | "last_stage" | "lenses" | "norms" | "can" | "cannot"
+> &
+  Partial<Schemas["ModelCard"]>;

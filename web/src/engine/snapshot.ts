@@ -1,0 +1,92 @@
+// The engine of a page that lives in one file: it holds traces and no model. What it cannot do, it says.
+
+import { readTrace, type Trace } from "../trace";
+import type { ModelCard, StartingText, TraceRequest } from "./contract";
+import { EngineError, type Engine, type TracePiece } from "./engine";
+
+/** The type of the script elements that hold a trace: base64 of its zlib-compressed file. */
+export const EMBEDDED = "application/vnd.logitscope.trace";
+
+const WHY = "this page holds what was computed when it was made, and no model; open the text in the Logitscope app.";
+
+/** The traces that a page holds, in order. */
+export async function embeddedTraces(page: Document): Promise<Trace[]> {
+  const held = [...page.querySelectorAll(`script[type="${EMBEDDED}"]`)];
+  return Promise.all(held.map(async (element) => readTrace(await inflated(element.textContent.trim()))));
+}
+
+export class SnapshotEngine implements Engine {
+  readonly #traces: readonly Trace[];
+
+  constructor(traces: readonly Trace[]) {
+    this.#traces = traces;
+  }
+
+  async models(): Promise<readonly ModelCard[]> {
+    const names = new Set(this.#traces.map((trace) => trace.provenance.model));
+    return [...names].map((name) => card(this.#traces.filter((trace) => trace.provenance.model === name)));
+  }
+
+  async texts(): Promise<readonly StartingText[]> {
+    return [];
+  }
+
+  async *trace(request: TraceRequest): AsyncGenerator<TracePiece> {
+    const { model, text, ids } = request;
+    const found = this.#traces.find(
+      (trace) =>
+        trace.provenance.model === model &&
+        (ids
+          ? ids.length === trace.ids.length && ids.every((id, i) => id === trace.ids[i])
+          : text === trace.tokens.text) &&
+        (request.lens === undefined || request.lens === trace.provenance.lens) &&
+        (request.norm === undefined || request.norm === trace.provenance.norm),
+    );
+    if (!found) throw new EngineError("cannot", WHY);
+    yield { kind: "piece", piece: found };
+  }
+
+  tokenise = refusing;
+  replace = refusing;
+  ask = refusing;
+  save = refusing;
+
+  async *sample(): AsyncGenerator<never> {
+    throw new EngineError("cannot", WHY);
+  }
+
+  async *open(): AsyncGenerator<never> {
+    throw new EngineError("cannot", WHY);
+  }
+}
+
+async function refusing(): Promise<never> {
+  throw new EngineError("cannot", WHY);
+}
+
+/** What traces say of the model that made them. */
+function card(traces: readonly Trace[]): ModelCard {
+  const { provenance } = traces[0]!;
+  const cannot = ["tokenise", "sample", "replace", "fill", "ask", "save"];
+  return {
+    name: provenance.model,
+    model_class: provenance.model_class,
+    dtype: provenance.dtype,
+    revision: provenance.revision,
+    context_window: provenance.context_window,
+    length_dependent: provenance.length_dependent,
+    stages: [...new Set(traces.flatMap((trace) => trace.stages))],
+    last_stage: provenance.last_stage,
+    lenses: [...new Set(traces.map((trace) => trace.provenance.lens))],
+    norms: [...new Set(traces.map((trace) => trace.provenance.norm))],
+    can: ["trace"],
+    cannot: Object.fromEntries(cannot.map((ability) => [ability, WHY])),
+  };
+}
+
+async function inflated(base64: string): Promise<Uint8Array> {
+  const text = atob(base64);
+  const packed = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
