@@ -104,8 +104,9 @@ gallery: $(VENV)/installed-demo ## draw docs/gallery again; MODEL=openai-communi
 bench: $(VENV)/installed-dev ## memory and time of the readout at GPT-2 small's shape: 1,024 tokens, 25 stages
 	$(BIN)/python benchmarks/readout_memory.py --positions 1024 --stages 25
 
-serve: ## (not there yet) the web app
-	@echo "The web app is not there yet. What works today: make demo, and the logitscope command." >&2; exit 1
+serve: $(VENV)/installed-demo ## the web app on http://127.0.0.1:8642, with the embedded models
+	@$(BIN)/python web/build.py || echo "The page could not be built; the server will say so." >&2
+	@exec $(BIN)/logitscope serve
 
 clean: ## remove what tools left behind; .venv stays
 	rm -rf build dist demo site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,6 +12,7 @@ from logitscope.cli.histogram import histogram
 from logitscope.cli.lens import lens
 from logitscope.cli.likelihood import likelihood
 from logitscope.cli.models import models
+from logitscope.cli.serve import serve
 from logitscope.cli.trace import trace
 
 __all__ = ["app"]
@@ -25,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (likelihood, lens, evolution, histogram, trace, models):
+for command in (likelihood, lens, evolution, histogram, trace, models, serve):
     app.command()(command)
 
 

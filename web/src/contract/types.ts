@@ -146,6 +146,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/fill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What could stand in a blank */
+        post: operations["fill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ask": {
         parameters: {
             query?: never;
@@ -205,6 +222,26 @@ export interface components {
             /** @description Texts, each taken exactly (a leading space counts), or ids. */
             tokens: (string | number | number[])[];
         };
+        /** @description One word in the blank. */
+        Candidate: {
+            text: string;
+            /** @description The tokens that hold it, in the filled text. */
+            ids: number[];
+            /** @description Natural-log probability in nats; null where it is not finite. */
+            logprob: number | null;
+            /** @description The same. */
+            prob: number;
+            /** @description Natural-log probability in nats; null where it is not finite. */
+            suffix_logprob: number | null;
+            /** @description Natural-log probability in nats; null where it is not finite. */
+            total_logprob: number | null;
+            /** @description The same, as surprisal. */
+            total_bits: number | null;
+            /** @description Its part of the probability of all candidates that were tried; nothing beyond them counts. */
+            share: number | null;
+            /** @description The first or the last of its tokens holds characters around the blank too. */
+            joined: boolean;
+        };
         /** @description A text before and after some of its tokens were replaced. */
         Change: {
             text_before: string;
@@ -251,6 +288,56 @@ export interface components {
              */
             retry_after?: number | null;
         };
+        /** @description A blank, what was tried in it, and what came of it. */
+        Fill: {
+            /** @description The text before the blank. */
+            before: string;
+            after: string;
+            /** @description Single tokens that were tried: the likeliest after what stands before the blank. */
+            tried: number;
+            /** @description Words of several tokens that were tried besides. */
+            tried_words: number;
+            /** @description How many tokens the model has. */
+            n_tokens: number;
+            /** @description The probability of those that were tried, given what stands before. */
+            mass: number;
+            /** @enum {string} */
+            bos: "none" | "tokenizer" | "added";
+            /** @description Words, the likeliest whole text first. */
+            candidates: components["schemas"]["Candidate"][];
+        };
+        /** @description Asks what could stand in a blank. */
+        FillRequest: {
+            /** @description One of the names that `/api/models` lists. */
+            model: string;
+            /** @description Holds the blank once; a backslash before the mark makes it a part of the text. */
+            text: string;
+            /**
+             * @description What marks the place.
+             * @default ____
+             */
+            blank?: string;
+            /**
+             * @description How many single tokens to try: the likeliest after what stands before the blank.
+             * @default 200
+             */
+            n?: number;
+            /**
+             * @description 1 tries single tokens alone; more also tries words of up to so many.
+             * @default 3
+             */
+            max_tokens?: number;
+            /**
+             * @description How many of the best candidates to answer with.
+             * @default 20
+             */
+            shown?: number;
+            /**
+             * @description Put the tokenizer's BOS token first if its own convention does not.
+             * @default false
+             */
+            bos?: boolean;
+        };
         /** @description What one request may ask of a model here. */
         Limits: {
             /** @description Of a text. */
@@ -261,8 +348,8 @@ export interface components {
             watch: number;
             /** @description Of one continuation. */
             new_tokens: number;
-            /** @description For one blank. */
-            candidates: number;
+            /** @description Tokens for one blank. */
+            tried: number;
             /** @description Of all numbers of one trace. */
             trace_bytes: number;
             /** @description Of a saved trace that is sent. */
@@ -597,9 +684,12 @@ export interface components {
 }
 export type Answer = components['schemas']['Answer'];
 export type AskRequest = components['schemas']['AskRequest'];
+export type Candidate = components['schemas']['Candidate'];
 export type Change = components['schemas']['Change'];
 export type ChangedToken = components['schemas']['ChangedToken'];
 export type Failure = components['schemas']['Failure'];
+export type Fill = components['schemas']['Fill'];
+export type FillRequest = components['schemas']['FillRequest'];
 export type Limits = components['schemas']['Limits'];
 export type ModelCard = components['schemas']['ModelCard'];
 export type ReplaceRequest = components['schemas']['ReplaceRequest'];
@@ -939,7 +1029,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Frames: 1 byte kind, 4 bytes length (little-endian), payload. Kind 0: a piece of a trace as `Trace.save` writes it; 1: JSON; 2: a Failure, which ends the stream; 3: the end. A stream without kind 2 or 3 at its end was cut. */
+            /** @description Frames: 1 byte kind, 4 bytes length (little-endian), payload. Kind 0: a piece of a trace as `Trace.save` writes it; 1: JSON; 2: a Failure, which ends the stream; 3: the end. A stream that ends with neither 2 nor 3 was cut. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1191,7 +1281,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Frames: 1 byte kind, 4 bytes length (little-endian), payload. Kind 0: a piece of a trace as `Trace.save` writes it; 1: JSON; 2: a Failure, which ends the stream; 3: the end. A stream without kind 2 or 3 at its end was cut. */
+            /** @description Frames: 1 byte kind, 4 bytes length (little-endian), payload. Kind 0: a piece of a trace as `Trace.save` writes it; 1: JSON; 2: a Failure, which ends the stream; 3: the end. A stream that ends with neither 2 nor 3 was cut. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1299,7 +1389,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Frames: 1 byte kind, 4 bytes length (little-endian), payload. Kind 0: a piece of a trace as `Trace.save` writes it; 1: JSON; 2: a Failure, which ends the stream; 3: the end. A stream without kind 2 or 3 at its end was cut. */
+            /** @description Frames: 1 byte kind, 4 bytes length (little-endian), payload. Kind 0: a piece of a trace as `Trace.save` writes it; 1: JSON; 2: a Failure, which ends the stream; 3: the end. A stream that ends with neither 2 nor 3 was cut. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1432,6 +1522,132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Change"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked by a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description There is no such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A newer request of the same page took its place. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description More than this server allows, or than there is memory for. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not the type of body that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked under a name that is not this server's. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Something in the request does not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A defect of the server. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy: `Retry-After` says when to ask again. Or the server is being stopped. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    fill: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any name of one open page. A newer request of the same page to the same route takes the place of its older one, and what was computed of an unchanged beginning of a text is kept for it. A page that shows two texts or two models at once uses a name for each. */
+                "X-Logitscope-Page"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FillRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fill"];
                 };
             };
             /** @description The request cannot be read. */

@@ -1,0 +1,276 @@
+"""Where requests are taken: for each model a thread with its line, for each open page what is remembered of it.
+
+Knows scopes and jobs; knows no HTTP. Called in the event loop, except for what jobs compute.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+from pydantic import TypeAdapter
+
+from logitscope.editing import replace
+from logitscope.errors import InputError
+from logitscope.samples import NAMES, sample
+from logitscope.scope import Scope
+from logitscope.scope.plan import Plan, plan_trace
+from logitscope.scope.remembered import Remembered
+from logitscope.server.answers import refuse
+from logitscope.server.cards import card_of
+from logitscope.server.contract import (
+    Answer,
+    AskRequest,
+    Change,
+    Failure,
+    Fill,
+    FillRequest,
+    ModelCard,
+    Progress,
+    Reading,
+    ReplaceRequest,
+    SampleRequest,
+    SaveRequest,
+    StartingText,
+    Step,
+    Tokenised,
+    TokeniseRequest,
+    TraceRequest,
+)
+from logitscope.server.frames import END, Kind, frame, said
+from logitscope.server.job import Job
+from logitscope.server.limits import require_fitting
+from logitscope.server.memories import Memories
+from logitscope.server.saved import file_bytes, pieces_of, receive
+from logitscope.server.settings import MIB, Settings
+from logitscope.server.tokenising import Tokenising
+from logitscope.server.worker import Worker
+from logitscope.trace import Trace, merge
+from logitscope.trace.file import to_bytes
+
+__all__ = ["SUPERSEDED", "Desk", "Served"]
+
+SUPERSEDED = Failure(error="a newer request of the same page took the place of this one.", status=409)
+
+Chunks = Generator[bytes, None, None]
+
+Compute = Callable[[Job], Chunks]
+
+_ANSWERS = TypeAdapter(list[Answer])
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that is served, with its thread."""
+
+    scope: Scope
+    worker: Worker
+    card: ModelCard
+    tokenise: Tokenising
+
+
+class Desk:
+    """Takes requests and hands out jobs.
+
+    Args:
+        scopes: the models, by their own names.
+        settings: what the server allows.
+
+    Raises:
+        InputError: two models have one name.
+    """
+
+    def __init__(self, scopes: Sequence[Scope], settings: Settings) -> None:
+        self.settings = settings
+        self._served: dict[str, Served] = {}
+        for scope in scopes:
+            name = scope.model.name
+            if name in self._served:
+                raise InputError(f'two models are called "{name}"; serve one of them, or rename a folder.')
+            worker = Worker(name, waiting=settings.waiting)
+            self._served[name] = Served(scope, worker, card_of(scope, settings.limits), Tokenising(scope.model))
+        self._uploads = Worker("saved traces", waiting=settings.waiting)
+        self.memories: Memories[Remembered] = Memories(settings.pages, settings.page_bytes, settings.page_seconds)
+        self._latest: dict[tuple[str, str], Job] = {}
+
+    def cards(self) -> list[ModelCard]:
+        """The models, in the order in which they were given."""
+        return [served.card for served in self._served.values()]
+
+    def texts(self) -> list[StartingText]:
+        """The gallery."""
+        found = [sample(name) for name in NAMES]
+        return [StartingText(name=s.name, title=s.title, text=s.text, focus=s.focus) for s in found]
+
+    async def tokenise(self, asked: TokeniseRequest) -> Tokenised:
+        """The tokens of a text."""
+        served = self._find(asked.model)
+        return await anyio.to_thread.run_sync(served.tokenise, asked)
+
+    def trace(self, asked: TraceRequest, page: str | None) -> Job:
+        """Frames of pieces."""
+        served = self._find(asked.model)
+        options = self._options(asked)
+
+        def compute(job: Job) -> Chunks:
+            def tell(done: int, total: int) -> None:
+                job.put(said(Kind.SAID, Progress(done=done, total=total)))
+
+            plan = self._checked(served, options)
+            with self._remembered(served, page) as prefix:
+                pieces = served.scope.pieces(**options, progress=tell, cancelled=job.cancelled, prefix=prefix)
+                tell(0, len(plan.stages) * len(plan.positions))  # everything was checked: the answer begins
+                for piece in pieces:
+                    yield frame(Kind.PIECE, to_bytes(piece))
+            yield END
+
+        return self._submit(served.worker, compute, "trace", page)
+
+    def save(self, asked: SaveRequest, page: str | None) -> Job:
+        """A whole trace as the bytes of a file."""
+        served = self._find(asked.model)
+        options = self._options(asked)
+
+        def compute(job: Job) -> Chunks:
+            self._checked(served, options)
+            trace = merge(served.scope.pieces(**options, cancelled=job.cancelled))
+            yield to_bytes(trace) if asked.format == "safetensors" else file_bytes(trace, asked.format)
+
+        return self._submit(served.worker, compute, "save", page)
+
+    async def open(self, stream: AsyncIterator[bytes], page: str | None) -> Job:
+        """A trace file that a page sends, as frames of pieces."""
+        upload = await receive(stream)
+
+        def compute(job: Job) -> Chunks:
+            with upload:
+                for piece in pieces_of(upload):
+                    yield frame(Kind.PIECE, to_bytes(piece))
+                yield END
+
+        try:
+            return self._submit(self._uploads, compute, "saved", page)
+        except BaseException:
+            upload.close()
+            raise
+
+    def sample(self, asked: SampleRequest, page: str | None) -> Job:
+        """Frames of steps."""
+        served = self._find(asked.model)
+        options = asked.model_dump(exclude={"model", "text", "ids"})
+
+        def compute(job: Job) -> Chunks:
+            for step in served.scope.sample(_source(asked), **options, cancelled=job.cancelled):
+                yield said(Kind.SAID, Step(**step.to_dict()))
+            yield END
+
+        return self._submit(served.worker, compute, "sample", page)
+
+    def replace(self, asked: ReplaceRequest, page: str | None) -> Job:
+        """A Change."""
+        served = self._find(asked.model)
+        options = asked.model_dump(exclude={"model", "text", "ids"})
+
+        def compute(job: Job) -> Chunks:
+            with self._remembered(served, page) as prefix:
+
+                def trace(**of: Any) -> Trace:
+                    return merge(served.scope.pieces(**of, cancelled=job.cancelled, prefix=prefix))
+
+                change = replace(served.scope.model, _source(asked), **options, trace=trace)
+            yield Change(**change.to_dict()).model_dump_json().encode()
+
+        return self._submit(served.worker, compute, "replace", page)
+
+    def fill(self, asked: FillRequest, page: str | None) -> Job:
+        """A Fill."""
+        served = self._find(asked.model)
+        options = asked.model_dump(exclude={"model", "shown"})
+
+        def compute(job: Job) -> Chunks:
+            found = served.scope.fill(**options, cancelled=job.cancelled)
+            yield Fill(**found.to_dict(asked.shown)).model_dump_json().encode()
+
+        return self._submit(served.worker, compute, "fill", page)
+
+    def ask(self, asked: AskRequest, page: str | None) -> Job:
+        """Answers."""
+        served = self._find(asked.model)
+        options = asked.model_dump(exclude={"model", "text", "ids"})
+
+        def compute(job: Job) -> Chunks:
+            answers = served.scope.ask(_source(asked), **options, cancelled=job.cancelled)
+            yield _ANSWERS.dump_json([Answer(**answer.to_dict()) for answer in answers])
+
+        return self._submit(served.worker, compute, "ask", page)
+
+    def tidy(self) -> None:
+        """Forgets pages that have been silent for too long."""
+        self.memories.tidy()
+
+    def stop(self) -> None:
+        """Cancels everything; nothing is taken any more."""
+        for worker in self._workers:
+            worker.stop()
+        self.memories.clear()
+
+    def join(self, seconds: float) -> bool:
+        """Waits for all threads; whether they have ended."""
+        deadline = time.monotonic() + seconds
+        ended = [worker.join(max(0.0, deadline - time.monotonic())) for worker in self._workers]
+        return all(ended)
+
+    @property
+    def _workers(self) -> list[Worker]:
+        return [*(served.worker for served in self._served.values()), self._uploads]
+
+    def _find(self, name: str) -> Served:
+        served = self._served.get(name)
+        if served is None:
+            raise refuse(404, f'no model here is called "{name}"; there is {", ".join(self._served)}.')
+        return served
+
+    @contextmanager
+    def _remembered(self, served: Served, page: str | None) -> Iterator[Remembered | None]:
+        """What is known of the text that a page reads again and again; called in the model's thread."""
+        if page is None:
+            yield None
+            return
+        limit = self.settings.page_bytes / 4 / MIB
+        owner = (served.card.name, page)
+        with self.memories.lent(owner, lambda: served.scope.remember(limit)) as prefix:
+            yield prefix
+
+    def _options(self, asked: TraceRequest) -> dict[str, Any]:
+        return asked.model_dump(exclude={"model", "format"})
+
+    def _checked(self, served: Served, options: Mapping[str, Any]) -> Plan:
+        """What will be read, if it is not too much."""
+        plan = plan_trace(served.scope.model, **options)
+        require_fitting(plan, self.settings.trace_bytes)
+        return plan
+
+    def _submit(self, worker: Worker, compute: Compute, what: str, page: str | None) -> Job:
+        """A job at the end of the line; what the same page asked for before is not computed on."""
+        job = Job(compute, buffered=self.settings.buffered)
+        if page is not None:
+            older = self._latest.pop((what, page), None)
+            if older is not None:
+                older.cancel(SUPERSEDED)
+        worker.submit(job)
+        if page is not None:
+            self._latest[what, page] = job
+            job.on_close = lambda: self._forget((what, page), job)
+        return job
+
+    def _forget(self, strand: tuple[str, str], job: Job) -> None:
+        if self._latest.get(strand) is job:
+            del self._latest[strand]
+
+
+def _source(asked: Reading) -> str | list[int]:
+    return asked.text if asked.text is not None else asked.ids or []
