@@ -1,0 +1,150 @@
+"""The numbers of one run: every block of the graph for one text, computed when it is first asked for.
+
+A weight is a window into the model's own parameters. What is computed is held until a limit of memory is reached; then
+the blocks that were asked for longest ago go, and are computed again when they are needed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from logitscope.errors import InputError
+from logitscope.graph.block import Block, Graph
+from logitscope.graph.build import graph_of, weights_of
+from logitscope.graph.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+__all__ = ["Activations"]
+
+
+class Activations:
+    """Every tensor of a model reading one text."""
+
+    def __init__(self, model: Any, ids: Sequence[int], limit_mib: int = 512) -> None:
+        """Computes nothing yet.
+
+        Args:
+            model: of a family that has a graph.
+            ids: the text, at least one token, at most the model's context.
+            limit_mib: of computed blocks held at once.
+
+        Raises:
+            InputError: no tokens, too many, or ids that are none of the vocabulary.
+            ModelError: the model has no graph.
+        """
+        self.graph: Graph = graph_of(model.config)
+        sizes = self.graph.sizes
+        if not 1 <= len(ids) <= sizes["context"]:
+            raise InputError(f"{len(ids):,} tokens were given; this model reads 1 to {sizes['context']:,} at once.")
+        if not all(0 <= i < sizes["vocab"] for i in ids):
+            raise InputError(f"an id outside 0 to {sizes['vocab'] - 1} was given; it is none of the vocabulary.")
+        self.n_positions = len(ids)
+        self._model = model
+        self._weights = weights_of(model)
+        self._inputs: dict[str, Tensor] = {"ids": torch.tensor(list(ids))}
+        self._held: OrderedDict[str, Tensor] = OrderedDict()
+        self._limit = limit_mib * 2**20
+
+    def block(self, block_id: str) -> Tensor:
+        """All numbers of a block, in the order of its axes; NaN where the mask leaves a cell out."""
+        block = self.graph[block_id]
+        if block.kind == "weight":
+            return self._weights[block_id]
+        if block.kind == "input":
+            return self._input(block_id)
+        if block_id not in self._held:
+            with torch.inference_mode():
+                for needed in self._missing(block_id):
+                    self._held[needed] = evaluate(self.graph[needed], self._read, self.n_positions)
+        self._held.move_to_end(block_id)
+        while len(self._held) > 1 and sum(t.nbytes for t in self._held.values()) > self._limit:
+            self._held.popitem(last=False)
+        return self._held[block_id]
+
+    def _read(self, block_id: str) -> Tensor:
+        return self._held[block_id] if block_id in self._held else self.block(block_id)
+
+    def _missing(self, block_id: str) -> list[str]:
+        """The computed blocks that a block needs and that are not held, it included, in the graph's order."""
+        found, open_ends = set(), [block_id]
+        while open_ends:
+            block = self.graph[open_ends.pop()]
+            if block.id in found or block.id in self._held or block.formula is None:
+                continue
+            found.add(block.id)
+            open_ends += [operand.block for operand in block.formula.operands]
+        return [block.id for block in self.graph if block.id in found]
+
+    def _input(self, block_id: str) -> Tensor:
+        if block_id not in self._inputs:
+            rotary = self._model.model.rotary_emb
+            positions = torch.arange(self.n_positions).unsqueeze(0)
+            with torch.inference_mode():
+                cos, sin = rotary(torch.zeros(1, 1, 1), positions)
+            half = sin.shape[-1] // 2
+            self._inputs["rotary.cos"] = cos[0].float()
+            self._inputs["rotary.sin"] = torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1).float()
+        return self._inputs[block_id]
+
+    def cell(self, block_id: str, index: Sequence[int]) -> float:
+        """One number.
+
+        Args:
+            index: a coordinate per axis of the block.
+
+        Raises:
+            InputError: the block has no such cell.
+        """
+        block = self.graph[block_id]
+        self.require(block, index)
+        return float(self.block(block_id)[tuple(index)])
+
+    def require(self, block: Block, index: Sequence[int]) -> None:
+        """Raises InputError where a block has no such cell."""
+        shape = block.shape(self.n_positions)
+        if len(index) != len(shape) or not all(0 <= i < n for i, n in zip(index, shape, strict=True)):
+            raise InputError(f'cell {list(index)} was asked for, but block "{block.id}" has shape {list(shape)}.')
+
+    def tile(self, block_id: str, ranges: Sequence[tuple[int, int]], level: int = 0) -> Float[np.ndarray, "*cells"]:
+        """A part of a block, or honest averages of it.
+
+        Args:
+            ranges: first and one past the last coordinate, per axis.
+            level: each cell of the answer is the mean of 2^level × 2^level cells along the last two axes (fewer at the
+                ends; masked cells do not count, and a mean of none is NaN).
+
+        Raises:
+            InputError: a range outside the block, or a negative level.
+        """
+        block = self.graph[block_id]
+        shape = block.shape(self.n_positions)
+        if level < 0 or len(ranges) != len(shape):
+            raise InputError(f'block "{block.id}" takes {len(shape)} ranges and a level of at least 0.')
+        for (first, stop), size in zip(ranges, shape, strict=True):
+            if not 0 <= first < stop <= size:
+                raise InputError(f'range {first}:{stop} was asked for, but block "{block.id}" has shape {list(shape)}.')
+        part = self.block(block_id)[tuple(slice(first, stop) for first, stop in ranges)].float().numpy()
+        return _averaged(part, level)
+
+
+def _averaged(part: Float[np.ndarray, "*cells"], level: int) -> Float[np.ndarray, "*means"]:
+    """Means over squares of cells along the last two axes; what is no number does not count."""
+    step = 2**level
+    if step == 1:
+        return part
+    there = np.isfinite(part)
+    total, count = np.where(there, part, 0.0).astype(np.float64), there.astype(np.float64)
+    for axis in range(max(0, part.ndim - 2), part.ndim):
+        starts = np.arange(0, part.shape[axis], step)
+        total, count = (np.add.reduceat(sums, starts, axis=axis) for sums in (total, count))
+    with np.errstate(invalid="ignore"):
+        means: np.ndarray = (total / count).astype(np.float32)
+    return means
