@@ -158,6 +158,8 @@ def _piece(tokeniser: Tokeniser, token_id: int) -> bytes:
 
 def _is_word(data: bytes, space: bytes) -> bool:
     """Whether this can stand in a blank: whole characters, and after the blank's own space some that are seen."""
+    if not _valid(data):
+        return False
     text, rest = _whole(data)
     inside = text[len(space) :]
     return not rest and bool(inside.strip()) and not (space and inside[0].isspace())
@@ -165,8 +167,10 @@ def _is_word(data: bytes, space: bytes) -> bool:
 
 def _may_begin(data: bytes, space: bytes) -> bool:
     """Whether it can become a word: the space alone, or a part of a character."""
+    if not _valid(data):
+        return False
     text, rest = _whole(data)
-    return data == space or (bool(rest) and not text[len(space) :].strip() and _valid(data))
+    return data == space or (bool(rest) and not text[len(space) :].strip())
 
 
 def _goes_on(before: bytes, after: bytes, space: bytes) -> bool:
@@ -184,7 +188,7 @@ def _goes_on(before: bytes, after: bytes, space: bytes) -> bool:
 
 def _whole(data: bytes) -> tuple[str, bytes]:
     """The whole characters, and the bytes of one that has only begun."""
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    decoder = codecs.getincrementaldecoder("utf-8")()
     text = decoder.decode(data)
     return text, decoder.getstate()[0]
 
