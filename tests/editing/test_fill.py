@@ -123,14 +123,14 @@ def test_a_blank_at_the_end_ranks_continuations(tales: Model) -> None:
 
 
 def test_a_blank_at_the_beginning_needs_something_before_it(tales: Model) -> None:
-    with pytest.raises(InputError, match="nothing stands before the blank.*give bos=True"):
+    with pytest.raises(InputError, match=r"nothing stands before the blank.*give bos=True"):
         fill(tales, "____ was a king.")
     found = fill(tales, "____ was a king.", n=20, bos=True)
     assert found.bos == "added"
     for one in found.candidates[:3]:
         assert one.total_bits == pytest.approx(total_bits(tales, found.filled(one), bos=True), rel=1e-5)
     sort = load("embedded:sort").model
-    with pytest.raises(InputError, match="nothing stands before the blank.*put something before it"):
+    with pytest.raises(InputError, match=r"nothing stands before the blank.*put something before it"):
         fill(sort, "____BA")
 
 

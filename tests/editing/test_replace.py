@@ -128,7 +128,7 @@ def test_any_text_and_any_part_of_a_character(tales: Scope, text: str) -> None:
         assert change.text.encode("utf-8", "surrogatepass") is not None
         assert len(change.later_after) == n - position - 1
         json.dumps(change.to_dict(), allow_nan=False)
-    assert tales.replace(text, 0, [b for b in range(3)]).inserted == 3
+    assert tales.replace(text, 0, list(range(3))).inserted == 3
 
 
 def test_later_tokens_of_a_text_of_several_windows_are_told_apart() -> None:

@@ -47,7 +47,9 @@ def test_one_token_is_taken_where_one_is_exactly_that_text() -> None:
     assert ids_of(tokeniser, "") == []
 
 
-@pytest.mark.parametrize(("wanted", "said"), [(10**6, "vocabulary"), ([1, -1], "vocabulary"), (1.5, "whole"), ("\ud800", "surrogate")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wanted", "said"), [(10**6, "vocabulary"), ([1, -1], "vocabulary"), (1.5, "whole"), ("\ud800", "surrogate")]
+)
 def test_what_no_token_is_is_said(wanted: object, said: str) -> None:
     with pytest.raises(InputError, match=said):
         ids_of(tiny(), wanted)  # type: ignore[arg-type]
