@@ -16,7 +16,7 @@ import typer
 
 from logitscope.samples import NAMES
 
-__all__ = ["PICTURES", "ModelOptions", "Request", "option", "takes"]
+__all__ = ["PICTURES", "ModelOptions", "Request", "TextOptions", "option", "takes"]
 
 PICTURES = (".png", ".svg", ".pdf")
 """Suffixes of files that hold a picture."""
@@ -64,8 +64,8 @@ class ModelOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(ModelOptions):
-    """What to read, with which model, and where the numbers go."""
+class TextOptions(ModelOptions):
+    """A text, the model that reads it, and where numbers go."""
 
     text: Annotated[
         str | None, typer.Argument(help="The text; else --file, or standard input.", show_default=False)
@@ -82,13 +82,25 @@ class Request(ModelOptions):
         str | None,
         option("--encoding", "Of the file; utf-8 by default, utf-8-sig drops a byte order mark.", panel=_TEXT),
     ] = None
-    saved: Annotated[Path | None, option("--trace", "Open a saved trace instead of reading a text.", panel=_TEXT)] = (
-        None
-    )
     bos: Annotated[
         bool | None,
         option("--bos", "Put the tokenizer's BOS token first, so that the first token is scored.", panel=_TEXT),
     ] = None
+    model: Annotated[
+        str | None,
+        option("--model", "embedded:tales (the default), a hub id, or a folder.", "-m", panel=_MODEL),
+    ] = None
+    out: Annotated[Path | None, option("--out", "Write to a file: .json or .csv.", "-o", panel=_OUTPUT)] = None
+    json: Annotated[bool, option("--json", "Print the numbers as one JSON object.", panel=_OUTPUT)] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(TextOptions):
+    """What to trace, with which model, and where the numbers or the picture go."""
+
+    saved: Annotated[Path | None, option("--trace", "Open a saved trace instead of reading a text.", panel=_TEXT)] = (
+        None
+    )
     window_size: Annotated[
         int | None,
         option("--window-size", "Tokens that the model reads at once; its context by default.", panel=_TEXT),
@@ -96,10 +108,6 @@ class Request(ModelOptions):
     stride: Annotated[
         int | None,
         option("--stride", "New tokens per further window of a longer text; half a window by default.", panel=_TEXT),
-    ] = None
-    model: Annotated[
-        str | None,
-        option("--model", "embedded:tales (the default), a hub id, or a folder.", "-m", panel=_MODEL),
     ] = None
     out: Annotated[
         Path | None,
@@ -111,7 +119,6 @@ class Request(ModelOptions):
             panel=_OUTPUT,
         ),
     ] = None
-    json: Annotated[bool, option("--json", "Print the numbers as one JSON object.", panel=_OUTPUT)] = False
 
     @property
     def numeric(self) -> bool:
