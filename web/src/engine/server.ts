@@ -36,7 +36,7 @@ export class ServerEngine implements Engine {
    * @param base where the API is, without a slash at its end.
    * @param page the name of this open page: the server remembers what it computed of an unchanged beginning for it.
    */
-  constructor(base = "/api", page: string = crypto.randomUUID(), fetcher: typeof fetch = (...a) => fetch(...a)) {
+  constructor(base = "/api", page: string = pageName(), fetcher: typeof fetch = (...a) => fetch(...a)) {
     this.#base = base;
     this.#page = page;
     this.#fetch = fetcher;
@@ -144,6 +144,12 @@ export class ServerEngine implements Engine {
     if (response.ok) return response;
     throw failure(await said(response));
   }
+}
+
+/** A name that no other open page has. */
+function pageName(): string {
+  // `crypto.randomUUID` is not there on pages that came over plain HTTP from another machine.
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("-");
 }
 
 /** What a refusing server says, or what its status does where it says nothing that we know. */

@@ -28,7 +28,13 @@ export class SnapshotEngine implements Engine {
   }
 
   async texts(): Promise<readonly StartingText[]> {
-    return [];
+    const texts = [...new Set(this.#traces.map((trace) => trace.tokens.text))];
+    return texts.map((text, i) => ({
+      name: `${i}`,
+      title: titleOf(text),
+      text,
+      focus: Math.max(0, [...text].length - 1),
+    }));
   }
 
   async *trace(request: TraceRequest): AsyncGenerator<TracePiece> {
@@ -58,6 +64,12 @@ export class SnapshotEngine implements Engine {
   async *open(): AsyncGenerator<never> {
     throw new EngineError("cannot", WHY);
   }
+}
+
+/** The beginning of a text, as a button can hold it. */
+function titleOf(text: string): string {
+  const line = text.trim().split(/\s+/).slice(0, 6).join(" ");
+  return line.length < text.trim().length ? `${line} …` : line;
 }
 
 async function refusing(): Promise<never> {

@@ -1,0 +1,152 @@
+// Everything that a link has to reopen, as the hash of the page's address, and back. Knows no page.
+//
+// `#m=embedded:tales&v=text&t=The+tide&p=3&pin=1`: m model, v view, t text (z: the same, compressed), i token ids where
+// they were edited, p position, s stage, pin; then the settings that are not as they come.
+
+import { changed, settingsFrom, type Settings } from "./settings";
+
+export interface Place {
+  /** Empty: whichever the server has first. */
+  readonly model: string;
+  readonly view: string;
+  /** Null: nothing was chosen yet. */
+  readonly text: string | null;
+  /** Token ids that are read instead of the text, where tokens were replaced; the text is then what they say. */
+  readonly ids: readonly number[] | null;
+  /** The selected token, counted from 0. */
+  readonly position: number | null;
+  readonly stage: string | null;
+  /** Whether the selection stays when the pointer moves on. */
+  readonly pinned: boolean;
+  readonly settings: Settings;
+}
+
+/** Characters of a text that stands in the address as it is. */
+const PLAIN = 300;
+
+/** Bytes that an address may unpack to. */
+const MOST = 4_000_000;
+
+export const NOWHERE: Place = {
+  model: "",
+  view: "text",
+  text: null,
+  ids: null,
+  position: null,
+  stage: null,
+  pinned: false,
+  settings: settingsFrom(new Map()),
+};
+
+/** The hash of a place, without its `#`. */
+export async function addressOf(place: Place): Promise<string> {
+  const said = new URLSearchParams();
+  if (place.model) said.set("m", place.model);
+  if (place.view !== NOWHERE.view) said.set("v", place.view);
+  if (place.text !== null) {
+    // Halves of surrogate pairs have no percent encoding.
+    if (place.text.length <= PLAIN && place.text.isWellFormed()) said.set("t", place.text);
+    else said.set("z", await packed(utf16(place.text)));
+  }
+  if (place.ids) said.set("i", await packed(varints(place.ids)));
+  if (place.position !== null) said.set("p", String(place.position));
+  if (place.stage !== null) said.set("s", place.stage);
+  if (place.pinned) said.set("pin", "1");
+  for (const [name, value] of changed(place.settings)) said.set(name, value);
+  return said.toString();
+}
+
+/** The place that a hash names; what cannot be read is left as it comes. */
+export async function placeAt(hash: string): Promise<Place> {
+  const said = new URLSearchParams(hash.replace(/^#/, ""));
+  const position = Number(said.get("p") ?? NaN);
+  return {
+    model: said.get("m") ?? "",
+    view: said.get("v") ?? NOWHERE.view,
+    text: said.get("t") ?? (await textIn(said.get("z"))),
+    ids: await idsIn(said.get("i")),
+    position: Number.isSafeInteger(position) && position >= 0 ? position : null,
+    stage: said.get("s"),
+    pinned: said.get("pin") === "1",
+    settings: settingsFrom(new Map(said)),
+  };
+}
+
+/** Whether two places are the same. */
+export function samePlace(a: Place, b: Place): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+async function textIn(packedText: string | null): Promise<string | null> {
+  const bytes = packedText === null ? null : await unpacked(packedText);
+  if (!bytes) return null;
+  const units = new Uint16Array(bytes.slice(0, bytes.length & ~1).buffer);
+  let text = "";
+  for (let i = 0; i < units.length; i += 8192) text += String.fromCharCode(...units.subarray(i, i + 8192));
+  return text;
+}
+
+async function idsIn(packedIds: string | null): Promise<readonly number[] | null> {
+  const bytes = packedIds === null ? null : await unpacked(packedIds);
+  if (!bytes) return null;
+  const ids: number[] = [];
+  let id = 0;
+  let scale = 1;
+  for (const byte of bytes) {
+    id += (byte & 0x7f) * scale;
+    scale *= 128;
+    if (byte & 0x80) continue;
+    ids.push(id);
+    id = 0;
+    scale = 1;
+  }
+  return ids.every((one) => one < 2 ** 31) && ids.length ? ids : null;
+}
+
+/** Code units as bytes: every text survives, also one that no UTF-8 can write. */
+function utf16(text: string): Uint8Array<ArrayBuffer> {
+  const units = new Uint16Array(text.length);
+  for (let i = 0; i < text.length; i++) units[i] = text.charCodeAt(i);
+  return new Uint8Array(units.buffer);
+}
+
+function varints(ids: readonly number[]): Uint8Array<ArrayBuffer> {
+  const bytes: number[] = [];
+  for (let id of ids) {
+    for (; id >= 0x80; id = Math.floor(id / 128)) bytes.push((id & 0x7f) | 0x80);
+    bytes.push(id);
+  }
+  return Uint8Array.from(bytes);
+}
+
+async function packed(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const small = await through(bytes, new CompressionStream("deflate-raw"));
+  let text = "";
+  for (let i = 0; i < small.length; i += 8192) text += String.fromCharCode(...small.subarray(i, i + 8192));
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+async function unpacked(text: string): Promise<Uint8Array | null> {
+  try {
+    const small = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    return await through(small, new DecompressionStream("deflate-raw"));
+  } catch {
+    return null;
+  }
+}
+
+async function through(bytes: Uint8Array<ArrayBuffer>, change: GenericTransformStream): Promise<Uint8Array> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  const reader = new Blob([bytes]).stream().pipeThrough(change).getReader() as ReadableStreamDefaultReader<
+    Uint8Array<ArrayBuffer>
+  >;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return new Uint8Array(await new Blob(parts).arrayBuffer());
+    size += value.length;
+    // A link is written by anybody: a few letters can unpack to gigabytes.
+    if (size > MOST) throw new RangeError("the address holds more than a text can be");
+    parts.push(value);
+  }
+}

@@ -1,0 +1,116 @@
+// What is being computed: the newest question only. A question that is withdrawn is aborted, and what is known of an
+// older text stays until the first piece of the new one is there.
+
+import { EngineError, isAbort, pause, whenBack, type Engine, type TraceRequest } from "../engine";
+import { merge, type Trace } from "../trace";
+
+/** What the page says that it is doing. */
+export type Status =
+  | { readonly kind: "idle" }
+  /** Numbers of stages times positions, so far and in all; unknown before the model began. */
+  | { readonly kind: "working"; readonly done: number; readonly total: number; readonly what: string }
+  | { readonly kind: "busy"; readonly seconds: number }
+  | { readonly kind: "done"; readonly seconds: number }
+  | { readonly kind: "refused"; readonly message: string }
+  | { readonly kind: "gone"; readonly message: string };
+
+export class Run {
+  /** What is known, of `asked` or still of an older question; pieces are merged as they come. */
+  trace = $state.raw<Trace | null>(null);
+  status = $state.raw<Status>({ kind: "idle" });
+  /** The question that `trace` is about. */
+  answered = $state.raw<TraceRequest | null>(null);
+
+  readonly #engine: Engine;
+  readonly #lane: string | undefined;
+  #asked = "";
+  #controller = new AbortController();
+  /** Seconds that the last trace took: a slow model is asked less often while somebody types. */
+  #pace = 0;
+
+  constructor(engine: Engine, lane?: string) {
+    this.#engine = engine;
+    this.#lane = lane;
+  }
+
+  /**
+   * Asks for a trace, unless it was asked for already; null asks for nothing.
+   *
+   * @param typing somebody is typing: wait a moment whether there is more.
+   */
+  ask(request: TraceRequest | null, typing = false): void {
+    const key = JSON.stringify(request);
+    if (key === this.#asked) return;
+    this.#asked = key;
+    this.withdraw();
+    if (request === null) {
+      this.trace = null;
+      this.answered = null;
+      this.status = { kind: "idle" };
+      return;
+    }
+    const wait = typing ? Math.min(400, 60 + 300 * this.#pace) : 0;
+    void this.#follow(request, wait, this.#controller.signal);
+  }
+
+  /** Asks the same again, such as after a server came back. */
+  again(): void {
+    const request = JSON.parse(this.#asked || "null") as TraceRequest | null;
+    this.#asked = "";
+    this.ask(request);
+  }
+
+  /** Stops whatever is being computed. */
+  withdraw(): void {
+    this.#controller.abort();
+    this.#controller = new AbortController();
+  }
+
+  async #follow(request: TraceRequest, wait: number, signal: AbortSignal): Promise<void> {
+    try {
+      if (wait) await pause(wait, signal);
+      await this.#trace(request, signal);
+    } catch (error) {
+      if (signal.aborted || isAbort(error)) return;
+      const trouble = error instanceof EngineError ? error.trouble : "failed";
+      const message = error instanceof Error ? error.message : String(error);
+      if (trouble === "superseded") return;
+      this.status = { kind: trouble === "gone" || trouble === "cut" ? "gone" : "refused", message };
+      if (this.status.kind === "gone") await this.#recover(signal);
+    }
+  }
+
+  async #trace(request: TraceRequest, signal: AbortSignal): Promise<void> {
+    const began = performance.now();
+    const pieces: Trace[] = [];
+    this.status = { kind: "working", done: 0, total: 0, what: "reading the text" };
+    for await (const said of this.#engine.trace(request, signal, this.#lane)) {
+      if (signal.aborted) return;
+      if (said.kind === "busy") this.status = { kind: "busy", seconds: said.seconds };
+      else if (said.kind === "progress")
+        this.status = { kind: "working", done: said.done, total: said.total, what: stage(pieces) };
+      else {
+        pieces.push(said.piece);
+        this.trace = merge(pieces);
+        this.answered = request;
+      }
+    }
+    this.#pace = (performance.now() - began) / 1000;
+    this.status = { kind: "done", seconds: this.#pace };
+  }
+
+  async #recover(signal: AbortSignal): Promise<void> {
+    try {
+      await whenBack(this.#engine, signal);
+      this.again();
+    } catch (error) {
+      if (!isAbort(error))
+        this.status = { kind: "refused", message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+}
+
+function stage(pieces: readonly Trace[]): string {
+  const earliest = pieces.at(-1)?.stages[0];
+  return earliest === undefined ? "reading the text" : `read down to ${earliest}`;
+}

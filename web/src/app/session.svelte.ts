@@ -1,0 +1,79 @@
+// Where the reader is: the one state of the page, kept in its address. Components get its values and call its methods.
+
+import { addressOf, NOWHERE, placeAt, samePlace, type Place } from "./address";
+import type { Settings } from "./settings";
+
+/** How long after the last letter the address is written: browsers refuse a hundred changes within seconds. */
+const QUIET = 400;
+
+export class Session {
+  place = $state.raw<Place>(NOWHERE);
+  /** The token under the pointer; the address does not know it. */
+  hover = $state.raw<number | null>(null);
+  /** Whether the address has been read. */
+  ready = $state.raw(false);
+
+  #writing: ReturnType<typeof setTimeout> | undefined;
+  #stop: (() => void) | undefined;
+
+  /** Reads the address, and again whenever the reader goes back or forward. */
+  async open(): Promise<void> {
+    const read = async () => {
+      clearTimeout(this.#writing);
+      this.place = await placeAt(location.hash);
+      this.hover = null;
+    };
+    addEventListener("popstate", read);
+    this.#stop = () => removeEventListener("popstate", read);
+    await read();
+    this.ready = true;
+  }
+
+  close(): void {
+    clearTimeout(this.#writing);
+    this.#stop?.();
+  }
+
+  /** Moves on: a step that going back undoes. */
+  go(change: Partial<Place>): void {
+    const before = this.place;
+    const next = { ...before, ...change };
+    if (samePlace(before, next)) return;
+    this.place = next;
+    clearTimeout(this.#writing);
+    // What was typed since the address was last written belongs to the place that is left.
+    void addressOf(before)
+      .then((hash) => history.replaceState(null, "", `#${hash}`))
+      .then(() => addressOf(next))
+      .then((hash) => {
+        history.pushState(null, "", `#${hash}`);
+        if (this.place !== next) this.#later();
+      });
+  }
+
+  /** Changes something in passing, such as a letter of the text: the address follows, going back does not stop here. */
+  adjust(change: Partial<Place>): void {
+    const next = { ...this.place, ...change };
+    if (samePlace(this.place, next)) return;
+    this.place = next;
+    this.#later();
+  }
+
+  set(change: Partial<Settings>): void {
+    this.go({ settings: { ...this.place.settings, ...change } });
+  }
+
+  /** The whole address of what is seen now. */
+  async link(): Promise<string> {
+    return `${location.origin}${location.pathname}#${await addressOf(this.place)}`;
+  }
+
+  #later(): void {
+    clearTimeout(this.#writing);
+    this.#writing = setTimeout(async () => {
+      const place = this.place;
+      const hash = await addressOf(place);
+      if (this.place === place) history.replaceState(null, "", `#${hash}`);
+    }, QUIET);
+  }
+}

@@ -1,0 +1,58 @@
+// The views of one text, in the order of their tabs. A view is a component that takes a ViewProps, and what it needs read.
+
+import type { Component } from "svelte";
+
+import type { Engine, ModelCard, TraceRequest } from "../engine";
+import type { Trace } from "../trace";
+import type { Place } from "./address";
+import type { Status } from "./run.svelte";
+import type { Settings } from "./settings";
+import TextView from "./text/TextView.svelte";
+
+/** What every view is given; it changes nothing but through the callbacks. */
+export interface ViewProps {
+  readonly engine: Engine;
+  readonly model: ModelCard;
+  /** Where the reader is: text, ids, selected position and stage, pin, settings. */
+  readonly place: Place;
+  /**
+   * What is known: of the text as it is or, while that is being read, still of an older one (`stale`). Stages come in
+   * from the last down, so earlier ones may be missing while `status` is `working`. Null before anything was read.
+   */
+  readonly trace: Trace | null;
+  readonly stale: boolean;
+  readonly status: Status;
+  /** The token under the pointer in any view. */
+  readonly hover: number | null;
+  /** A step that going back undoes. */
+  go(change: Partial<Place>): void;
+  /** A change in passing. */
+  adjust(change: Partial<Place>): void;
+  set(change: Partial<Settings>): void;
+  point(position: number | null): void;
+}
+
+export interface View {
+  readonly id: string;
+  readonly title: string;
+  readonly component: Component<ViewProps>;
+  /** A short "how to read this", a paragraph each. */
+  readonly help: readonly string[];
+  /** What has to be read for it, beside the text: stages, histogram, watched tokens. */
+  readonly needs: (place: Place, model: ModelCard) => Partial<TraceRequest>;
+}
+
+export const VIEWS: readonly View[] = [
+  {
+    id: "text",
+    title: "Text",
+    component: TextView as Component<ViewProps>,
+    help: [
+      "Every token is coloured by its surprisal: how many bits the model would need to be told it, after reading everything before it. One bit more is half the probability. Pale tokens were expected, deep ones were not.",
+      "Point at a token to see what the model held likelier; click to keep it. The first token has nothing before it and is hatched, unless a prefix token is put there.",
+      "The axis is absolute, so colours of two texts can be compared.",
+    ],
+    needs: (place, model) =>
+      place.settings.value === "settled_stage" ? {} : { stages: [place.stage ?? model.last_stage] },
+  },
+];
