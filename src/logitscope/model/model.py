@@ -73,7 +73,7 @@ class Model:
             n_tokens = min(known, anatomy.n_vocab)
             check = self_check(hf, anatomy, n_tokens)
         model = cls(name, hf, tokeniser, anatomy, check, n_tokens, revision, tuple(files))
-        model._known[model._weights_state()] = (None, check)
+        model._known[model.weights_state()] = (None, check)
         return model
 
     @property
@@ -110,7 +110,7 @@ class Model:
         safetensors header) and 64 further MiB spread evenly, so that opening a model of many gigabytes does not mean
         reading it twice.
         """
-        state = self._weights_state()
+        state = self.weights_state()
         digest, check = self._known.get(state, (None, None))
         if check is None:
             with undisturbed(self.hf):
@@ -121,7 +121,7 @@ class Model:
         self._known[state] = (digest, check)
         return digest, check
 
-    def _weights_state(self) -> tuple[tuple[int, int], ...]:
+    def weights_state(self) -> tuple[tuple[int, int], ...]:
         """Changes whenever a weight is replaced or written to in place."""
         return tuple((id(p), p._version) for p in self.hf.parameters())
 

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 
+import numpy as np
 from torch import Tensor
 
 from logitscope.model.model import Model
 from logitscope.scope.plan import Plan
 from logitscope.scope.reading import Reading, conditions
+from logitscope.scope.remembered import Remembered
 from logitscope.trace import Trace
 
 __all__ = ["PIECE_SECONDS", "SWEEP_BYTES", "read_pieces"]
 
 PIECE_SECONDS = 0.25
 """About how long a piece may take; each holds as many stages as the one before it says will fit."""
+
+_GROWTH = 4
+"""How many times as many stages as the one before it a piece may hold."""
 
 SWEEP_BYTES = 256 << 20
 """Vectors of a text of several windows that are kept at once; stages that do not fit need a further sweep."""
@@ -30,6 +36,7 @@ def read_pieces(
     *,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    prefix: Remembered | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[Trace]:
     """Pieces over all positions asked for, from the last stage asked for down to the first.
@@ -39,31 +46,32 @@ def read_pieces(
         plan: what is to be read.
         progress: called with (done, total) positions times stages.
         cancelled: asked between blocks of the forward pass and between tiles of the readout.
+        prefix: what an earlier reading left behind; in use until the last piece was taken.
         clock: seconds.
 
     Raises:
         Cancelled: `cancelled` said so.
     """
-    reading = Reading(model, plan, cancelled)
-    total = len(plan.positions) * len(plan.stages)
-    done, size = 0, 1
-    for sweep in _sweeps(model, plan):
-        with conditions(model):
-            vectors = _capture(reading, sweep)
-        left = sweep
-        while left:
-            left, some = left[:-size], left[-size:]
-            began = clock()
+    with nullcontext() if prefix is None else prefix.in_use(model):
+        reading = Reading(model, plan, cancelled, prefix)
+        total = len(plan.positions) * len(plan.stages)
+        done, size = 0, 1
+        for sweep in _sweeps(model, plan):
             with conditions(model):
-                piece = reading.trace(some, reading.read(some, vectors, plan.positions))
-            seconds = (clock() - began) / len(some)
-            # The first piece reads what all others are compared with, so it says too little of them to do more than
-            # double.
-            size = max(1, min(2 * size, int(PIECE_SECONDS / max(seconds, 1e-9))))
-            done += len(some) * len(plan.positions)
-            if progress is not None:
-                progress(done, total)
-            yield piece
+                captured, vectors = _capture(reading, sweep)
+            left = sweep
+            while left:
+                left, some = left[:-size], left[-size:]
+                began = clock()
+                with conditions(model):
+                    piece = reading.trace(some, reading.complete(some, vectors, captured, plan.positions))
+                seconds = (clock() - began) / len(some)
+                # The first piece reads what all others are compared with, so it says little of them.
+                size = max(1, min(_GROWTH * size, int(PIECE_SECONDS / max(seconds, 1e-9))))
+                done += len(some) * len(plan.positions)
+                if progress is not None:
+                    progress(done, total)
+                yield piece
 
 
 def _sweeps(model: Model, plan: Plan) -> list[tuple[str, ...]]:
@@ -76,21 +84,22 @@ def _sweeps(model: Model, plan: Plan) -> list[tuple[str, ...]]:
     return [stages[max(0, stop - size) : stop] for stop in range(len(stages), 0, -size)]
 
 
-def _capture(reading: Reading, stages: Sequence[str]) -> Mapping[str, Tensor]:
-    """The vectors of some stages, and of what they are compared with, at every position asked for."""
+def _capture(reading: Reading, stages: Sequence[str]) -> tuple[np.ndarray, Mapping[str, Tensor]]:
+    """The positions at which some of the stages have to be read, and what the head reads there, references included."""
     plan = reading.plan
     needed = tuple(dict.fromkeys([*stages, *plan.references]))
+    lacking = reading.lacking(stages, plan.positions)
     whole: dict[str, Tensor] = {}
     done = 0
     for one in plan.windows:
-        inside = plan.inside(one)
+        inside = lacking[(lacking >= one.first) & (lacking < one.stop)]
         if not len(inside):
             continue
         part = reading.vectors(one, inside, needed)
-        if len(inside) == len(plan.positions):
-            return part
+        if len(inside) == len(lacking):
+            return lacking, part
         for name, stream in part.items():
-            whole.setdefault(name, stream.new_empty(len(plan.positions), stream.shape[-1]))
+            whole.setdefault(name, stream.new_empty(len(lacking), stream.shape[-1]))
             whole[name][done : done + len(inside)] = stream
         done += len(inside)
-    return whole
+    return lacking, whole

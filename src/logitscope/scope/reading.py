@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -25,6 +25,7 @@ from logitscope.model.running import exact_products
 from logitscope.model.windows import Window
 from logitscope.readout import MatrixHead, read_out
 from logitscope.scope.plan import Plan
+from logitscope.scope.remembered import Remembered
 from logitscope.trace import Provenance, Trace
 from logitscope.trace.statistics import STATISTICS
 
@@ -49,20 +50,26 @@ class Reading:
         model: what reads.
         plan: what is to be read.
         cancelled: asked between blocks and between tiles whether nobody waits for the result any more.
+        prefix: what an earlier reading left behind; held by whoever makes this one.
     """
 
     model: Model
     plan: Plan
     cancelled: Callable[[], bool] | None = None
+    prefix: Remembered | None = None
 
     def vectors(self, window: Window, positions: np.ndarray, stages: Sequence[str]) -> Mapping[str, Tensor]:
         """What the head reads at some positions of one window, `[position, d_model]` in fp32, from one forward pass."""
         plan, anatomy = self.plan, self.model.anatomy
         ids = plan.tokens.ids
-        fed = torch.from_numpy(np.concatenate([ids[: window.prefix], ids[window.start : window.stop]]).astype(np.int64))
-        rows = torch.tensor([window.row(int(p)) for p in positions])
+        fed = np.concatenate([ids[: window.prefix], ids[window.start : window.stop]]).astype(np.int64)
+        rows = np.array([window.row(int(p)) for p in positions])
         with mapped(4 * len(stages) * len(fed) * anatomy.d_model), interruptible(anatomy, self.cancelled):
-            vectors = self._decoded(fed, rows, tuple(stages))
+            vectors = None
+            if self.prefix is not None and not plan.lens.needs_whole_window:
+                vectors = self.prefix.vectors(fed, rows, stages, plan.decoder.normalise)
+            if vectors is None:
+                vectors = self._decoded(torch.from_numpy(fed), torch.from_numpy(rows), tuple(stages))
         give_back(sum(stage.nbytes for stage in vectors.values()))
         return vectors
 
@@ -93,6 +100,32 @@ class Reading:
             request=self.plan.request,
             cancelled=self.cancelled,
         )
+
+    def lacking(self, stages: Sequence[str], positions: np.ndarray) -> np.ndarray:
+        """The positions at which some stage has to be read; all of them where nothing is remembered."""
+        return positions if self.prefix is None else self.prefix.lacking(self.plan, stages, positions)
+
+    def complete(
+        self, stages: Sequence[str], vectors: Mapping[str, Tensor], captured: np.ndarray, positions: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The statistics of some stages at some positions: what is remembered as it was, the rest read.
+
+        Args:
+            stages: their names.
+            vectors: what the head reads at the positions `captured`, all that are lacking among them.
+            captured: ascending.
+            positions: what to return the statistics of.
+        """
+
+        def read(some: Sequence[str], lacking: np.ndarray) -> dict[str, np.ndarray]:
+            if len(lacking) == len(captured):
+                return self.read(some, vectors, lacking)
+            rows = torch.from_numpy(np.searchsorted(captured, lacking))
+            return self.read(some, {n: stream[rows.to(stream.device)] for n, stream in vectors.items()}, lacking)
+
+        if self.prefix is None:
+            return read(stages, positions)
+        return self.prefix.complete(self.plan, stages, positions, read)
 
     def trace(self, stages: Sequence[str], arrays: Mapping[str, np.ndarray]) -> Trace:
         """The Trace of some stages at every position that was asked for."""
@@ -146,22 +179,31 @@ class Reading:
         )
 
 
-def read_whole(model: Model, plan: Plan, *, progress: Callable[[int, int], None] | None = None) -> Trace:
+def read_whole(
+    model: Model,
+    plan: Plan,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    prefix: Remembered | None = None,
+) -> Trace:
     """All stages of one window after the other, so that no more than one window's vectors are held.
 
     Args:
         model: what reads.
         plan: what is to be read.
         progress: called with (done, total) positions.
+        prefix: what an earlier reading left behind.
     """
-    reading = Reading(model, plan)
+    reading = Reading(model, plan, prefix=prefix)
     parts: list[dict[str, np.ndarray]] = []
     done = 0
-    with conditions(model):
+    with conditions(model), nullcontext() if prefix is None else prefix.in_use(model):
         for one in plan.windows:
             inside = plan.inside(one)
             if len(inside):
-                parts.append(reading.read(plan.stages, reading.vectors(one, inside, plan.needed), inside))
+                lacking = reading.lacking(plan.stages, inside)
+                vectors = reading.vectors(one, lacking, plan.needed) if len(lacking) else {}
+                parts.append(reading.complete(plan.stages, vectors, lacking, inside))
             done += len(inside)
             if progress is not None:
                 progress(done, len(plan.positions))
