@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
+from logitscope.cli.ask import ask
 from logitscope.cli.evolution import evolution
+from logitscope.cli.fill import fill
 from logitscope.cli.histogram import histogram
 from logitscope.cli.lens import lens
 from logitscope.cli.likelihood import likelihood
 from logitscope.cli.models import models
+from logitscope.cli.replace import replace
+from logitscope.cli.sample import go_on
 from logitscope.cli.serve import serve
 from logitscope.cli.trace import trace
 
@@ -26,7 +30,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (likelihood, lens, evolution, histogram, trace, models, serve):
+for command in (likelihood, lens, evolution, histogram, fill, replace, ask):
+    app.command()(command)
+app.command("continue")(go_on)
+for command in (trace, models, serve):
     app.command()(command)
 
 
