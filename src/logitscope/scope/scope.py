@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Unpack
 
 import torch
 
-from logitscope.editing import Answer, Change, Fill, Step, ask, fill, replace, sample
-from logitscope.editing.blank import BLANK
-from logitscope.editing.sample import Method
-from logitscope.editing.words import Source, Wanted
 from logitscope.editing import Answer, Change, Fill, Step, ask, fill, replace, sample
 from logitscope.editing.blank import BLANK
 from logitscope.editing.sample import Method
@@ -256,6 +253,7 @@ class Scope:
         *,
         remove: int | None = None,
         bos: bool = False,
+        prefix: Remembered | None = None,
     ) -> Change:
         """Replaces tokens by others, keeps the rest as ids, and says what that did to the bits of every later token.
 
@@ -266,134 +264,13 @@ class Scope:
             token: what stands there instead: a text, which may become several tokens, or be empty; an id; or ids.
             remove: how many tokens it replaces; 1 by default, or as many as the text given as `position`; 0 inserts.
             bos: put the BOS token first if it is not there.
+            prefix: what `remember` returned, where one text is edited again and again.
 
         Raises:
             InputError: there is no such token, or nothing would be left.
         """
-        return replace(self.model, source, position, token, remove=remove, bos=bos, trace=self.trace)
-
-    def sample(
-        self,
-        source: Source,
-        *,
-        n: int = 50,
-        method: Method = "greedy",
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        seed: int = 0,
-        first: Wanted | None = None,
-        stop_at_eos: bool = True,
-        bos: bool = False,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> Iterator[Step]:
-        """Goes on with a text, token by token, each as soon as it is there; closing the iterator ends the work.
-
-        Each step says the token, what the model gave it before any rule (`logprob`, `rank`, `entropy`), and the
-        probability with which it was drawn after all of them (`prob`). It ends after `n` tokens, at the model's
-        end-of-text token, or where the text fills the model's window; the last step says which.
-
-        Args:
-            source: a text, token ids, or a trace; an empty text where the tokenizer puts BOS first, or with `bos`.
-            n: how many tokens at most.
-            method: `greedy`, the likeliest each time, or `sample`.
-            temperature: above 0; below 1 sharper, above 1 flatter.
-            top_k: draw from this many of the likeliest alone; 1 or more.
-            top_p: draw from the fewest likeliest that have this much probability together, above 0 and at most 1.
-            seed: 0 or more; the same seed draws the same text.
-            first: what comes first: a text, an id, or ids; the seed goes on as if it had been drawn.
-            stop_at_eos: end at the model's end-of-text token.
-            bos: put the BOS token first if it is not there.
-            cancelled: asked between the model's blocks; once it says yes, `Cancelled` is raised.
-
-        Raises:
-            InputError: an option does not fit, or the text fills the model's window already.
-            Cancelled: `cancelled` said so.
-        """
-        return sample(
-            self.model, source, n=n, method=method, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed,
-            first=first, stop_at_eos=stop_at_eos, bos=bos, cancelled=cancelled,
-        )  # fmt: skip
-
-    def fill(
-        self,
-        text: str,
-        *,
-        n: int = 200,
-        blank: str = BLANK,
-        max_tokens: int = 3,
-        bos: bool = False,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> Fill:
-        r"""Fills the blank of a text with likely words, ranked by the probability of the whole text.
-
-        The words are found from what stands before the blank alone: the `n` likeliest tokens, and words of several.
-        Then the whole text is read with each in its place. The result says how many were tried and how much of the
-        probability they have.
-
-        Args:
-            text: with one `____` in it; `\____` stands for underscores.
-            n: how many single tokens to try.
-            blank: what marks it.
-            max_tokens: 1 tries single tokens alone; more also tries words of up to so many tokens.
-            bos: put the BOS token first if the tokenizer's own convention does not.
-            cancelled: asked between the model's blocks; once it says yes, `Cancelled` is raised.
-
-        Raises:
-            InputError: no blank or several, nothing before it, or a text longer than the model reads at once.
-            Cancelled: `cancelled` said so.
-        """
-        return fill(self.model, text, n=n, blank=blank, max_tokens=max_tokens, bos=bos, cancelled=cancelled)
-
-    def ask(
-        self,
-        source: Source,
-        position: int,
-        tokens: Wanted | Sequence[Wanted],
-        *,
-        bos: bool = False,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> list[Answer]:
-        """How likely tokens and words are right after a position, in the order in which they are named.
-
-        A word of several tokens has the product of their probabilities; only a single token has a rank.
-
-        Args:
-            source: a text, token ids, or a trace.
-            position: of the token that they would follow; negative from the end, -1 for what follows the text.
-            tokens: a text or an id; or a list of texts, ids and lists of ids.
-            bos: put the BOS token first if it is not there.
-            cancelled: asked between the model's blocks; once it says yes, `Cancelled` is raised.
-
-        Raises:
-            InputError: something named does not exist, or the text up to there does not fit the model's window.
-            Cancelled: `cancelled` said so.
-        """
-        return ask(self.model, source, position, tokens, bos=bos, cancelled=cancelled)
-
-    def replace(
-        self,
-        source: Source,
-        position: int | str,
-        token: Wanted,
-        *,
-        remove: int | None = None,
-        bos: bool = False,
-    ) -> Change:
-        """Replaces tokens by others, keeps the rest as ids, and says what that did to the bits of every later token.
-
-        Args:
-            source: a text, token ids, or a trace; one that holds the last stage's likelihoods is not made again.
-            position: the first token to be replaced, negative from the end; or the exact text of one or more tokens,
-                which stands there once.
-            token: what stands there instead: a text, which may become several tokens, or be empty; an id; or ids.
-            remove: how many tokens it replaces; 1 by default, or as many as the text given as `position`; 0 inserts.
-            bos: put the BOS token first if it is not there.
-
-        Raises:
-            InputError: there is no such token, or nothing would be left.
-        """
-        return replace(self.model, source, position, token, remove=remove, bos=bos, trace=self.trace)
+        made = partial(self.trace, prefix=prefix)
+        return replace(self.model, source, position, token, remove=remove, bos=bos, trace=made)
 
     def sample(
         self,
