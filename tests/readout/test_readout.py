@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from torch import Tensor
 from logitscope.errors import InputError
 from logitscope.readout import MatrixHead, Request, read_out
 from logitscope.readout.histogram import BINS, SAMPLES_PER_BIN
-from logitscope.readout.reducer import Partial, Tile
+from logitscope.readout.logits import decode_tile
+from logitscope.readout.numba_reducer import NumbaReducer
 from logitscope.readout.request import NAMES, Sums
+from logitscope.readout.tile import Partial, Tile
 from logitscope.readout.torch_reducer import TorchReducer
 from logitscope.trace import statistics
 from tests.readout.cases import Case, case
@@ -48,13 +51,16 @@ SHAPES: dict[str, dict[str, Any]] = {
     "a vocabulary of three": {"n_vocab": 3, "top_k": 2},
 }
 TILES = [(2048, 1024), (37, 4)]
+REDUCERS = {"torch": TorchReducer, "numba": NumbaReducer}
 
 
+@pytest.mark.parametrize("reducer", REDUCERS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_statistic_is_that_of_the_reference(shape: str) -> None:
+def test_every_statistic_is_that_of_the_reference(shape: str, reducer: str) -> None:
     tried = case(**SHAPES[shape], histogram=True)
     for vocab_tile, position_block in TILES:
-        tried.check(tried.read(vocab_tile=vocab_tile, position_block=position_block))
+        sizes = {"vocab_tile": vocab_tile, "position_block": position_block}
+        tried.check(tried.read(**sizes, reducer=REDUCERS[reducer]))
 
 
 @pytest.mark.parametrize("tiles", [(1, 1), (1, 7), (3, 2), (11, 1), (12, 3)])
@@ -63,7 +69,7 @@ def test_no_tile_is_too_small(tiles: tuple[int, int]) -> None:
     tried.check(tried.read(vocab_tile=tiles[0], position_block=tiles[1]))
 
 
-@settings(max_examples=20)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10_000),
     n_positions=st.integers(1, 4),
@@ -77,11 +83,12 @@ def test_no_tile_is_too_small(tiles: tuple[int, int]) -> None:
     integers=st.booleans(),
     n_padding=st.integers(0, 4),
     top_k=st.integers(1, 8),
-    tiles=st.tuples(st.integers(8, 100), st.integers(2, 12)),
+    tiles=st.tuples(st.integers(8, 100), st.integers(1, 5)),
+    reducer=st.sampled_from([*REDUCERS]),
 )
-def test_no_head_and_no_cut_leads_away_from_the_reference(tiles: tuple[int, int], **shape: Any) -> None:
+def test_no_head_and_no_cut_leads_away_from_the_reference(tiles: tuple[int, int], reducer: str, **shape: Any) -> None:
     tried = case(**shape, watch=(3, 1), histogram=True)
-    tried.check(tried.read(vocab_tile=tiles[0], position_block=tiles[1]))
+    tried.check(tried.read(vocab_tile=tiles[0], position_block=tiles[1], reducer=REDUCERS[reducer]))
 
 
 def test_a_case_by_hand() -> None:
@@ -249,7 +256,8 @@ def test_no_positions_give_empty_arrays() -> None:
         ({"stages": ["last", "last"]}, 'stage "last" was asked for twice'),
         ({"stages": ["7.mlp"]}, 'stage "7.mlp" is to be read'),
         ({"vectors": lambda stage: torch.zeros(2, 16)}, "vectors of shape (2, 16)"),
-        ({"vocab_tile": 0}, "both sizes must be at least 1"),
+        ({"vocab_tile": 0}, "vocab_tile is 0; it must be at least 1"),
+        ({"position_block": -1}, "position_block is -1; it must be at least 1"),
     ],
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -282,18 +290,21 @@ def test_a_head_whose_parts_do_not_fit_is_refused(wrong: dict[str, Any]) -> None
         MatrixHead(**{"matrix": torch.zeros(4, 2), "n_tokens": 4, **wrong})
 
 
+@pytest.mark.parametrize("softcap", [None, 30.0])
 @pytest.mark.parametrize(
-    ("names", "softcap", "compared"),
+    ("names", "compared"),
     [
-        ({"kl_from_final", "kl_from_input"}, None, 0),
-        ({"kl_from_final"}, 30.0, 1),
-        ({"kl_to_final", "kl_from_input"}, None, 1),
-        ({"kl_to_final", "kl_to_input"}, None, 2),
-        ({"final_rank", "entropy"}, None, 0),
+        ({"kl_from_final"}, [(False, True)]),
+        ({"kl_to_final"}, [(True, False)]),
+        ({"kl_from_input", "kl_to_input"}, [(True, True)]),
+        # What lies between the final stage and the input is told from the input's side.
+        ({"kl_to_final", "kl_to_input"}, [(True, True), (True, False)]),
+        ({"kl_from_final", "kl_to_final", "kl_from_input", "kl_to_input"}, [(True, True), (True, True)]),
+        ({"final_rank", "entropy"}, []),
     ],
 )
-def test_stages_are_compared_tile_by_tile_only_where_no_shorter_way_is_known(
-    names: set[str], softcap: float | None, compared: int
+def test_stages_are_compared_as_far_as_is_asked(
+    names: set[str], softcap: float | None, compared: list[tuple[bool, bool]]
 ) -> None:
     class Watched(TorchReducer):
         def __call__(self, tile: Tile, sums: Sums) -> Partial:
@@ -301,6 +312,18 @@ def test_stages_are_compared_tile_by_tile_only_where_no_shorter_way_is_known(
             return super().__call__(tile, sums)
 
     tried, seen = case(n_positions=3, statistics=frozenset(names), softcap=softcap), list[Tile]()
-    tried.check(tried.read(vocab_tile=150, reducer=Watched(torch.device("cpu"))))
-    # Three positions fill a tile's rows, so every stage has its own; the final stage was read before the others.
-    assert [len(tile.compared) for tile in seen[-3:]] == [compared] * 3
+    tried.check(tried.read(vocab_tile=150, position_block=3, reducer=Watched))
+    assert [(c.toward, c.away) for c in seen[-1].compared] == compared
+
+
+def test_nothing_is_multiplied_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    multiplied: Counter[tuple[int, int]] = Counter()
+
+    def counted(head: Any, vectors: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
+        multiplied[len(weight), len(vectors) * vectors.shape[1]] += 1
+        decode_tile(head, vectors, weight, bias, out)
+
+    monkeypatch.setattr("logitscope.readout.block.decode_tile", counted)
+    tried = case(n_positions=4, histogram=True)
+    tried.read(vocab_tile=50, position_block=None)
+    assert sum(columns * rows * n for (columns, rows), n in multiplied.items()) == 150 * 4 * 4

@@ -1,16 +1,21 @@
 """One block of positions from its vectors to its statistics: in what order tiles, stages and references are read.
 
-    pass 0   the references: their log-sum-exp, their mean row, and the final stage's likeliest token, which is then a
-             target of all others. The final stage is finished here and not read again.
-    pass 1   for each vocabulary tile: the references' logits once more, then every other stage's.
-    pass 2   only for histograms: standardised logits need the mean and the standard deviation first.
+    first   the final stage, whose logits are kept. Its likeliest token is then a target of all others.
+    then    for each vocabulary tile: every other stage in one product, the input's first; all are compared with the
+            final stage's kept tile and with the input's.
+    last    histograms, which need the mean and the standard deviation of whole rows: from logits that were kept too,
+            or, where those of a single position would not fit, from a second product.
+
+Nothing is multiplied twice but for that. KL(reference ‖ stage) is summed beside KL(stage ‖ reference), as logits of
+both are at hand: Σ p (z_reference − z_stage). The known shortcut by u = Σ p(v) W[v], where E_p[z_stage] = u · x_stage,
+costs one product more for each reference, and bends under a softcap.
 
 Knows neither how a tile is reduced nor how sums become numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,25 +23,25 @@ import torch
 from torch import Tensor
 
 from logitscope.errors import Cancelled
-from logitscope.readout.distribution import ExpectedRow, Reference
 from logitscope.readout.histogram import Histogram
 from logitscope.readout.logits import Buffer, decode_ids, decode_tile
 from logitscope.readout.numbers import Gap, numbers, spread
-from logitscope.readout.reducer import Compared, Reducer, Tile
+from logitscope.readout.reducer import Reducer
 from logitscope.readout.request import Sums
 from logitscope.readout.state import State, Targets
+from logitscope.readout.tile import Compared, Tile
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
     from logitscope.readout.head import Head
     from logitscope.readout.request import Asked
-    from logitscope.readout.vectors import Stacks
+    from logitscope.readout.sizes import Sizes
+    from logitscope.readout.vectors import Vectors
 
-__all__ = ["Block", "Group", "Plan", "Workspace"]
+__all__ = ["Block", "Plan", "Workspace"]
 
-Group = tuple[str, ...]
-"""Stages that are read together: their rows share one product with each vocabulary tile."""
+_Weights = tuple[int, "Float[Tensor, 'column d_model']", "Float[Tensor, ' column'] | None"]
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,7 @@ class Plan:
         asked: what the caller wants.
         stages: the output's stages.
         references: the stage of each kind of reference that something refers to: `final`, `input`.
-        reducer: looks at the logits.
-        vocab_tile: columns of a tile.
-        n_rows: rows of a tile; short texts fill it with several stages.
+        sizes: of the pieces.
         cancelled: asked before each tile whether to go on.
     """
 
@@ -58,194 +61,210 @@ class Plan:
     asked: Asked
     stages: tuple[str, ...]
     references: dict[str, str]
-    reducer: Reducer
-    vocab_tile: int
-    n_rows: int
+    sizes: Sizes
     cancelled: Callable[[], bool] | None = None
+
+    @property
+    def final(self) -> str | None:
+        """The stage that is read first, if anything refers to it."""
+        return self.references.get("final")
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """All other stages to read, the input's first if anything refers to it."""
+        names = dict.fromkeys((*([self.references["input"]] if "input" in self.references else []), *self.stages))
+        return tuple(name for name in names if name != self.final)
 
 
 class Workspace:
-    """Memory for one tile of everything, taken once for all blocks."""
+    """One thread's memory for vectors, logits and what its reducer keeps, taken once for all of its blocks."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.logits = Buffer(device)
-        self.rows = Buffer(device)
-        self.reference = {"final": Buffer(device), "input": Buffer(device)}
-        self.weights = {"final": Buffer(device), "input": Buffer(device)}
+    def __init__(self, device: torch.device, reducer: Reducer) -> None:
+        self.vectors = Buffer(device)
+        self.final = Buffer(device)
+        self.others = Buffer(device)
+        self.reducer = reducer
+
+
+class _Logits:
+    """Where the logits of some stages at one block are: all tiles side by side, or one in the place of the other."""
+
+    def __init__(self, buffer: Buffer, n_stages: int, n_positions: int, n_columns: int, kept: bool) -> None:
+        self._shape = n_stages, n_positions
+        self._memory = buffer.view(n_stages * n_positions * n_columns)
+        self.kept = kept
+
+    def tile(self, start: int, n_columns: int) -> Float[Tensor, "stage position column"]:
+        n_rows = self._shape[0] * self._shape[1]
+        at = start * n_rows if self.kept else 0
+        return self._memory[at : at + n_rows * n_columns].view(*self._shape, n_columns)
 
 
 class Block:
-    """Reads all stages at one block of positions."""
+    """Reads all stages at one block of positions.
 
-    def __init__(self, plan: Plan, stacks: Stacks, targets: Targets, workspace: Workspace) -> None:
+    Args:
+        plan: of the readout.
+        vectors: where they are fetched from.
+        start: the first position.
+        targets: of the block's positions.
+        workspace: of the calling thread; what it held before is overwritten.
+    """
+
+    def __init__(self, plan: Plan, vectors: Vectors, start: int, targets: Targets, workspace: Workspace) -> None:
         self._plan = plan
-        self._stacks = stacks
-        self._targets = targets
         self._workspace = workspace
-        self._references: dict[str, Reference] = {}
-        self._spreads: dict[Group, tuple[Tensor, Tensor]] = {}
+        self._targets = targets
+        n_positions = targets.ids.shape[1]
+        names = [*([plan.final] if plan.final is not None else []), *plan.others]
+        d_model = plan.head.weight(0, 1).shape[1]
+        stack = workspace.vectors.view(len(names), n_positions, d_model)
+        for place, name in zip(stack, names, strict=True):
+            place.copy_(vectors.block(name, start, start + n_positions))
+        n_first = len(names) - len(plan.others)
+        self._vectors = {"final": stack[:n_first], "others": stack[n_first:]}
+        tile, whole = plan.sizes.columns, plan.head.n_vocab
+        keeps = plan.sizes.keeps_all
+        self._logits = {
+            "final": _Logits(workspace.final, n_first, n_positions, whole, True),
+            "others": _Logits(workspace.others, len(plan.others), n_positions, whole if keeps else tile, keeps),
+        }
 
-    def read(self) -> Iterator[tuple[Group, dict[str, Tensor]]]:
-        """Some statistics of some stages at a time, `[stage, position, ...]`, until all are read."""
-        yield from self._read_references()
-        yield from self._read_stages()
-        if self._plan.asked.histogram:
-            yield from self._read_histograms()
+    def read(self) -> Iterator[tuple[Sequence[str], dict[str, Tensor]]]:
+        """Statistics `[stage, position, ...]` of some stages at a time, until all are read."""
+        plan = self._plan
+        final = None if plan.final is None else self._read_final()
+        others = self._read_others() if plan.others else None
+        if final is not None and plan.final in plan.stages:
+            yield from self._finish("final", (str(plan.final),), final, self._gaps_of_final(final, others))
+        if others is not None:
+            yield from self._finish("others", plan.others, others, self._gaps(final, others))
 
-    # ------------------------------------------------------------------------------------------------- pass 0
+    # --------------------------------------------------------------------------------------------------- passes
 
-    def _read_references(self) -> Iterator[tuple[Group, dict[str, Tensor]]]:
-        plan, workspace = self._plan, self._workspace
-        kinds = {name: kind for kind, name in reversed(plan.references.items())}
-        final = plan.references.get("final")
-        finished = final if final in plan.stages else None
-        # Only the final stage is finished here, so only its divergences from the input's distribution are at stake.
-        crossing = finished is not None and len(kinds) == 2
-        vectors = {name: self._stacks((name,)) for name in kinds}
-        states = {name: self._state(vectors[name], self._reference_sums(name), int(crossing)) for name in kinds}
-        rows = {name: self._expected_row(name, vectors[name]) for name in kinds}
-        for start, weight, bias in self._tiles():
-            logits = {
-                name: decode_tile(plan.head, vectors[name], weight, bias, workspace.reference[kind])
-                for name, kind in kinds.items()
-            }
-            for name, state in states.items():
-                others = tuple(Compared(logits[other][0], toward=True) for other in kinds if crossing and other != name)
-                self._reduce(state, logits[name], start, self._reference_sums(name), others)
-                row = rows[name]
-                if row is not None:
-                    row.add(logits[name][0], weight, scratch=workspace.logits, product=workspace.rows)
-        read = {name: Reference(name, vectors[name][0], states[name], rows[name]) for name in kinds}
-        self._references = {kind: read[name] for kind, name in plan.references.items()}
-        if final is not None:
-            self._aim_at_the_final_guess(states[final])
-        if finished is not None:
-            yield (finished,), self._finish((finished,), states[finished], self._gaps_of_final(finished, states))
-
-    def _reference_sums(self, name: str) -> Sums:
-        asked = self._plan.asked
-        is_final = name == self._plan.references.get("final")
-        sums = asked.sums if is_final and name in self._plan.stages else Sums(normaliser=False)
-        return replace(
+    def _read_final(self) -> State:
+        plan = self._plan
+        sums = plan.asked.sums if plan.final in plan.stages else Sums(normaliser=False)
+        sums = replace(
             sums,
-            normaliser=sums.normaliser or any(asked.toward(kind) or asked.away(kind) for kind in ("final", "input")),
-            k=max(sums.k, int(is_final and "final" in asked.targets)),
+            normaliser=sums.normaliser or bool(self._compared),
+            k=max(sums.k, int("final" in plan.asked.targets)),
         )
-
-    def _expected_row(self, name: str, vectors: Float[Tensor, "1 position d_model"]) -> ExpectedRow | None:
-        kinds = [kind for kind, stage in self._plan.references.items() if stage == name]
-        # The last stage alone is finished without it; a softcap bends logits, so that they have no mean row.
-        if self._plan.head.softcap is not None or not any(self._plan.asked.away(kind) for kind in kinds):
-            return None
-        if not set(self._plan.stages) - {self._plan.references.get("final")}:
-            return None
-        return ExpectedRow(vectors.shape[1], vectors.shape[2], vectors.device)
-
-    def _aim_at_the_final_guess(self, state: State) -> None:
+        state = self._state("final", sums, 0)
+        for start, weight, bias in self._tiles():
+            logits = self._logits["final"].tile(start, len(weight))
+            decode_tile(plan.head, self._vectors["final"], weight, bias, logits)
+            self._reduce(state, logits, start, bias, sums, ())
         span = self._targets.spans.get("final")
-        if span is None:
-            return
-        guess = state.top.logits[:, 0]
-        self._targets.ids[slice(*span)] = state.top.ids[:, 0].masked_fill(guess.isnan(), -1).long()
-        state.logit[slice(*span)] = guess
+        if span is not None:
+            guess = state.top.logits[:, 0]
+            self._targets.ids[slice(*span)] = state.top.ids[:, 0].masked_fill(guess.isnan(), -1).long()
+            state.logit[slice(*span)] = guess
+        return state
 
-    def _gaps_of_final(self, final: str, states: dict[str, State]) -> dict[str, Gap]:
+    def _read_others(self) -> State:
+        plan = self._plan
+        sums = plan.asked.sums
+        compared = {name: self._directions(name) for name in self._compared}
+        state = self._state("others", sums, len(compared))
+        for start, weight, bias in self._tiles():
+            logits = self._logits["others"].tile(start, len(weight))
+            decode_tile(plan.head, self._vectors["others"], weight, bias, logits)
+            references = [
+                Compared(logits[0] if name != plan.final else self._logits["final"].tile(start, len(weight))[0], *which)
+                for name, which in compared.items()
+            ]
+            self._reduce(state, logits, start, bias, sums, tuple(references))
+        return state
+
+    def _finish(
+        self, which: str, stages: Sequence[str], state: State, gaps: dict[str, Gap]
+    ) -> Iterator[tuple[Sequence[str], dict[str, Tensor]]]:
+        plan = self._plan
+        yield stages, numbers(plan.asked, state, self._targets, gaps, plan.head.n_vocab)
+        if not plan.asked.histogram:
+            return
+        histogram = Histogram(*spread(state, plan.head.n_vocab))
+        for start, weight, bias in self._tiles():
+            logits = self._logits[which].tile(start, len(weight))
+            if not self._logits[which].kept:
+                decode_tile(plan.head, self._vectors[which], weight, bias, logits)
+            self._workspace.reducer.bin(histogram, Tile(logits, start, self._n_real(start, len(weight))))
+        found = {"histogram": histogram.counts, "histogram_samples": histogram.samples}
+        yield stages, {name: value for name, value in found.items() if name in plan.asked.names}
+
+    # --------------------------------------------------------------------------------------- what is compared
+
+    @property
+    def _compared(self) -> tuple[str, ...]:
+        """The stages that all others are compared with, tile by tile: none, one or two."""
+        return tuple(name for name in dict.fromkeys(self._plan.references.values()) if any(self._directions(name)))
+
+    def _directions(self, reference: str) -> tuple[bool, bool]:
+        """Whether sums toward a reference stage are wanted, and away from it."""
+        plan, asked = self._plan, self._plan.asked
+        kinds = [kind for kind, name in plan.references.items() if name == reference]
+        toward, away = any(map(asked.toward, kinds)), any(map(asked.away, kinds))
+        if reference == plan.final and plan.final in plan.stages and "input" in plan.references:
+            # What lies between the final stage and the input's is told from the input's side.
+            toward, away = toward or asked.away("input"), away or asked.toward("input")
+        return toward, away
+
+    def _gaps(self, final: State | None, others: State) -> dict[str, Gap]:
+        """From all stages but the final one to the references."""
         gaps = {}
-        for kind, reference in self._references.items():
-            own, other = states[final], states[reference.name]
-            # The reference's sum toward the final stage is the final stage's away from the reference.
-            toward, away = (
-                (own.toward[0] / own.exp_sum, other.toward[0] / other.exp_sum)
-                if reference.name != final
-                else (own.logsumexp * 0, own.logsumexp * 0)
-            )
-            gaps[kind] = self._gap(kind, (final,), toward, away)
+        for kind, name in self._plan.references.items():
+            reference = final if final is not None and name == self._plan.final else others
+            toward = away = None
+            if name in self._compared:
+                i = self._compared.index(name)
+                toward = others.toward[i] / others.exp_sum
+                away = others.away[i] / reference.exp_sum[0]
+            gaps[kind] = self._gap(kind, self._plan.others, reference, toward, away)
         return gaps
 
-    # ------------------------------------------------------------------------------------------------- pass 1
+    def _gaps_of_final(self, final: State, others: State | None) -> dict[str, Gap]:
+        """From the final stage to the references; to the input's by what the input's stage says of both."""
+        gaps = {}
+        for kind, name in self._plan.references.items():
+            reference, toward, away = final, final.logsumexp * 0, final.logsumexp * 0
+            if others is not None and name != self._plan.final and self._plan.final in self._compared:
+                i = self._compared.index(self._plan.final)
+                reference = others
+                toward = others.away[i, :1] / final.exp_sum
+                away = others.toward[i, :1] / others.exp_sum[:1]
+            gaps[kind] = self._gap(kind, (str(self._plan.final),), reference, toward, away)
+        return gaps
 
-    def _read_stages(self) -> Iterator[tuple[Group, dict[str, Tensor]]]:
-        plan, workspace, asked = self._plan, self._workspace, self._plan.asked
-        groups = self._groups(plan.references.get("final"))
-        if not groups:
-            return
-        compared = [
-            kind
-            for kind, reference in self._references.items()
-            if asked.toward(kind) or (asked.away(kind) and reference.row is None)
-        ]
-        states: dict[Group, State] = {}
-        away: dict[Group, dict[str, Tensor | None]] = {}
-        for group in groups:
-            vectors = self._stacks(group)
-            states[group] = self._state(vectors, asked.sums, len(compared))
-            away[group] = {
-                kind: reference.expected_gap(plan.head.multiplier, vectors)
-                for kind, reference in self._references.items()
-                if reference.row is not None
-            }
-        for start, weight, bias in self._tiles():
-            logits_of: dict[Group, Tensor] = {}
-            others = []
-            for kind in compared:
-                reference = self._references[kind]
-                logits = decode_tile(plan.head, reference.vectors[None], weight, bias, workspace.reference[kind])
-                logits_of[reference.name,] = logits
-                weighted = asked.away(kind) and reference.row is None
-                weights = reference.weights(logits[0], workspace.weights[kind]) if weighted else None
-                others.append(Compared(logits[0], asked.toward(kind), weights))
-            for group in groups:
-                shared = logits_of.get(group)
-                if shared is None:
-                    shared = decode_tile(plan.head, self._stacks(group), weight, bias, workspace.logits)
-                self._reduce(states[group], shared, start, asked.sums, tuple(others))
-        for group, state in states.items():
-            gaps = {}
-            for kind, reference in self._references.items():
-                index = compared.index(kind) if kind in compared else None
-                toward = None if index is None else state.toward[index] / state.exp_sum
-                gap = away[group].get(kind)
-                if gap is None and index is not None:
-                    gap = state.away[index] / reference.exp_sum
-                gaps[kind] = self._gap(kind, group, toward, gap)
-            yield group, self._finish(group, state, gaps)
-
-    # ------------------------------------------------------------------------------------------------- pass 2
-
-    def _read_histograms(self) -> Iterator[tuple[Group, dict[str, Tensor]]]:
-        head = self._plan.head
-        histograms = {group: Histogram(*moments) for group, moments in self._spreads.items()}
-        for start, weight, bias in self._tiles():
-            for group, histogram in histograms.items():
-                logits = decode_tile(head, self._stacks(group), weight, bias, self._workspace.logits)
-                histogram.add(logits, start, self._n_real(start, logits.shape[-1]))
-        for group, histogram in histograms.items():
-            found = {"histogram": histogram.counts, "histogram_samples": histogram.samples}
-            yield group, {name: value for name, value in found.items() if name in self._plan.asked.names}
+    def _gap(
+        self, kind: str, stages: Sequence[str], reference: State, toward: Tensor | None, away: Tensor | None
+    ) -> Gap:
+        asked, name = self._plan.asked, self._plan.references[kind]
+        return Gap(
+            reference.logsumexp[0],
+            toward if asked.toward(kind) else None,
+            away if asked.away(kind) else None,
+            tuple(i for i, stage in enumerate(stages) if stage == name),
+        )
 
     # -------------------------------------------------------------------------------------------------- parts
 
-    def _tiles(self) -> Iterator[tuple[int, Float[Tensor, "column d_model"], Float[Tensor, " column"] | None]]:
+    def _tiles(self) -> Iterator[_Weights]:
         head = self._plan.head
-        for start in range(0, head.n_vocab, self._plan.vocab_tile):
+        for start in range(0, head.n_vocab, self._plan.sizes.columns):
             if self._plan.cancelled is not None and self._plan.cancelled():
                 raise Cancelled("the readout was cancelled.")
-            stop = min(start + self._plan.vocab_tile, head.n_vocab)
+            stop = min(start + self._plan.sizes.columns, head.n_vocab)
             yield start, head.weight(start, stop), head.bias(start, stop)
-
-    def _groups(self, already_read: str | None) -> list[Group]:
-        rest = [stage for stage in self._plan.stages if stage != already_read]
-        size = max(1, self._plan.n_rows // max(1, self._targets.ids.shape[1]))
-        return [tuple(rest[i : i + size]) for i in range(0, len(rest), size)]
 
     def _n_real(self, start: int, n_columns: int) -> int:
         return min(max(self._plan.head.n_tokens - start, 0), n_columns)
 
-    def _state(self, vectors: Float[Tensor, "stage position d_model"], sums: Sums, n_references: int) -> State:
+    def _state(self, which: str, sums: Sums, n_references: int) -> State:
         thresholds = None
+        vectors = self._vectors[which]
         if sums.counts:
-            head, ids = self._plan.head, self._targets.ids
-            thresholds = torch.stack([decode_ids(head, vectors, target.clamp(min=0)) for target in ids])
+            thresholds = decode_ids(self._plan.head, vectors, self._targets.ids.clamp(min=0))
         return State(len(vectors), self._targets, sums.k, n_references, thresholds)
 
     def _reduce(
@@ -253,24 +272,12 @@ class Block:
         state: State,
         logits: Float[Tensor, "stage position column"],
         start: int,
+        bias: Float[Tensor, " column"] | None,
         sums: Sums,
         compared: tuple[Compared, ...],
     ) -> None:
         n_real = self._n_real(start, logits.shape[-1])
-        tile = Tile(logits, start, n_real, state.thresholds, state.floor, compared)
-        state.merge(tile, self._plan.reducer(tile, sums))
-
-    def _gap(self, kind: str, group: Group, toward: Tensor | None, away: Tensor | None) -> Gap:
-        asked, reference = self._plan.asked, self._references[kind]
-        return Gap(
-            reference.logsumexp,
-            toward if asked.toward(kind) else None,
-            away if asked.away(kind) else None,
-            tuple(i for i, stage in enumerate(group) if stage == reference.name),
+        forbids = bias is not None and bool(bias.isneginf().any())
+        self._workspace.reducer.add(
+            state, Tile(logits, start, n_real, state.thresholds, state.floor, compared, forbids), sums
         )
-
-    def _finish(self, group: Group, state: State, gaps: dict[str, Gap]) -> dict[str, Tensor]:
-        plan = self._plan
-        if plan.asked.histogram:
-            self._spreads[group] = spread(state, plan.head.n_vocab)
-        return numbers(plan.asked, state, self._targets, gaps, plan.head.n_vocab)

@@ -36,27 +36,29 @@ class Histogram:
     Attributes:
         counts: int32; they sum to the size of the vocabulary, padding included.
         samples: up to three token ids per bin, the lowest of those that stand for a token; −1 where there are fewer.
+        mean, scale: a logit's bin is ⌊(logit − mean) · scale⌋, counted from the middle one; one of each per row.
+        valid: the rows that can be binned.
+        flat_counts, flat_samples: counts and samples with stage and position flattened.
     """
 
     def __init__(self, mean: Float[Tensor, "stage position"], std: Float[Tensor, "stage position"]) -> None:
         n_rows = mean.numel()
         flat = is_flat(mean, std)
         scale = torch.where(flat, 0.0, (BINS / (2 * SPAN)) / std)
-        self._mean = mean.float().view(-1, 1)
-        self._scale = scale.float().view(-1, 1)
-        self._counts = torch.zeros(n_rows, BINS, dtype=torch.int32, device=mean.device)
-        self._samples = torch.full((n_rows, BINS, SAMPLES_PER_BIN), -1, dtype=torch.int32, device=mean.device)
-        self._filled = torch.zeros(n_rows * BINS, dtype=torch.int64, device=mean.device)
-        self._valid = (mean.isfinite() & std.isfinite()).view(-1, 1)
+        self.mean = mean.float().view(-1, 1)
+        self.scale = scale.float().view(-1, 1)
+        self.flat_counts = torch.zeros(n_rows, BINS, dtype=torch.int32, device=mean.device)
+        self.flat_samples = torch.full((n_rows, BINS, SAMPLES_PER_BIN), -1, dtype=torch.int32, device=mean.device)
+        self.valid = (mean.isfinite() & std.isfinite()).view(-1, 1)
         self._shape = mean.shape
 
     @property
     def counts(self) -> Int[Tensor, "stage position bin"]:
-        return self._counts.view(*self._shape, BINS)
+        return self.flat_counts.view(*self._shape, BINS)
 
     @property
     def samples(self) -> Int[Tensor, "stage position bin sample"]:
-        return self._samples.view(*self._shape, BINS, SAMPLES_PER_BIN)
+        return self.flat_samples.view(*self._shape, BINS, SAMPLES_PER_BIN)
 
     def add(self, logits: Float[Tensor, "stage position column"], start: int, n_real: int) -> None:
         """Take in one more tile, of which the first `n_real` columns are tokens."""
@@ -68,20 +70,21 @@ class Histogram:
                 cells = self._cells(piece, rows)
                 n_rows = piece.shape[0]
                 counts = cells.flatten().bincount(minlength=(n_rows + 1) * BINS)[: n_rows * BINS]
-                self._counts[rows] += counts.view(n_rows, BINS).int()
+                self.flat_counts[rows] += counts.view(n_rows, BINS).int()
                 if n_real > column:
                     self._sample(cells[:, : n_real - column], row, start + column)
 
     def _cells(self, piece: Float[Tensor, "row column"], rows: slice) -> Int[Tensor, "row column"]:
         """Row · 64 + bin; rows that cannot be binned go behind the last one."""
         n_rows = piece.shape[0]
-        bins = ((piece - self._mean[rows]) * self._scale[rows]).floor_().add_(BINS // 2).clamp_(0, BINS - 1)
+        bins = ((piece - self.mean[rows]) * self.scale[rows]).floor_().add_(BINS // 2).clamp_(0, BINS - 1)
         base = torch.arange(n_rows, device=piece.device).unsqueeze(1) * BINS
-        return torch.where(self._valid[rows], bins.nan_to_num_().long() + base, n_rows * BINS)
+        return torch.where(self.valid[rows], bins.nan_to_num_().long() + base, n_rows * BINS)
 
     def _sample(self, cells: Int[Tensor, "row column"], row: int, start: int) -> None:
         n_rows = cells.shape[0]
-        filled = self._filled[row * BINS : (row + n_rows) * BINS]
+        samples = self.flat_samples[row : row + n_rows].view(-1, SAMPLES_PER_BIN)
+        filled = (samples >= 0).sum(-1)
         room = torch.cat([filled < SAMPLES_PER_BIN, filled.new_zeros(1, dtype=torch.bool)])
         # After the first few hundred tokens only the tails still have room.
         found = room[cells.clamp(max=n_rows * BINS)].nonzero()
@@ -89,6 +92,4 @@ class Histogram:
         ids = found[order, 1] + start
         place = torch.arange(len(cell), device=cell.device) - torch.searchsorted(cell, cell) + filled[cell]
         fits = place < SAMPLES_PER_BIN
-        samples = self._samples.view(-1, SAMPLES_PER_BIN)[row * BINS : (row + n_rows) * BINS]
         samples[cell[fits], place[fits]] = ids[fits].int()
-        filled += fits.new_zeros(len(filled), dtype=torch.int64).index_add_(0, cell[fits], fits[fits].long())

@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
     from logitscope.readout.head import Head
 
-__all__ = ["UNDERFLOW", "Buffer", "decode_ids", "decode_tile", "exponentials_of"]
-
-UNDERFLOW = -87.0
-"""About the smallest power of e that is a normal fp32 number. Smaller ones add nothing to a sum that holds a 1, but exp
-and all that follows it run ten times slower on denormals, and 0 · −inf is NaN."""
+__all__ = ["Buffer", "decode_ids", "decode_tile"]
 
 
 class Buffer:
@@ -43,36 +39,31 @@ def decode_tile(
     vectors: Float[Tensor, "stage position d_model"],
     weight: Float[Tensor, "column d_model"],
     bias: Float[Tensor, " column"] | None,
-    into: Buffer,
-) -> Float[Tensor, "stage position column"]:
-    """The logits of one vocabulary tile, in fp32; they live in `into`."""
-    n_stages, n_positions, d_model = vectors.shape
-    rows = vectors.reshape(-1, d_model)
-    out = into.view(rows.shape[0], weight.shape[0])
+    out: Float[Tensor, "stage position column"],
+) -> None:
+    """The logits of one vocabulary tile, in fp32, into `out`."""
+    rows, product = vectors.flatten(0, 1), out.flatten(0, 1)
     if bias is None:
-        torch.mm(rows, weight.T, out=out)
+        torch.mm(rows, weight.T, out=product)
     else:
-        torch.addmm(bias, rows, weight.T, out=out)
-    return _finish(head, out).view(n_stages, n_positions, -1)
+        torch.addmm(bias, rows, weight.T, out=product)
+    _finish(head, product)
 
 
 def decode_ids(
-    head: Head, vectors: Float[Tensor, "stage position d_model"], ids: Int[Tensor, " position"]
-) -> Float[Tensor, "stage position"]:
-    """The logit of one token per position, without the others'.
+    head: Head, vectors: Float[Tensor, "stage position d_model"], ids: Int[Tensor, "target position"]
+) -> Float[Tensor, "target stage position"]:
+    """The logits of a few tokens per position, without the others'.
 
-    It may differ in its last bits from the one that `decode_tile` finds, since the sum runs in another order.
+    They may differ in their last bits from those that `decode_tile` finds, since the sums run in another order.
     """
-    weight, bias = head.rows(ids)
-    out = torch.stack([(stage * weight).sum(-1) for stage in vectors])
-    return _finish(head, out if bias is None else out.add_(bias))
-
-
-def exponentials_of(
-    logits: Float[Tensor, "position column"], peak: Float[Tensor, "position 1"], into: Buffer
-) -> Float[Tensor, "position column"]:
-    """exp(logit − peak), for logits that are nowhere above it."""
-    return torch.sub(logits, peak, out=into.view(*logits.shape)).clamp_(min=UNDERFLOW).exp_()
+    n_targets, n_positions = ids.shape
+    weight, bias = head.rows(ids.flatten())
+    columns = weight.view(n_targets, n_positions, -1).permute(1, 2, 0)
+    out = torch.bmm(vectors.transpose(0, 1), columns).permute(2, 1, 0)
+    if bias is not None:
+        out += bias.view(n_targets, 1, n_positions)
+    return _finish(head, out.contiguous())
 
 
 def _finish(head: Head, product: Tensor) -> Tensor:

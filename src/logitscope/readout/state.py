@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from logitscope.readout.reducer import LOWEST, Partial, Tile
+from logitscope.readout.tile import LOWEST, Partial, Tile
 from logitscope.readout.top_k import TopList
 
 if TYPE_CHECKING:
@@ -34,21 +34,30 @@ class Targets:
     spans: dict[str, tuple[int, int]]
     ids: Int[Tensor, "target position"]
 
+    def between(self, start: int, stop: int) -> Targets:
+        """Those of some positions, for whoever reads them to complete."""
+        return Targets(self.spans, self.ids[:, start:stop].clone())
+
 
 class State:
     """Sums over the part of the vocabulary seen so far, for some stages at one block of positions.
 
     Attributes:
+        sums: all of the following up to `deviations`, in one array.
         maximum: the largest logit.
         exp_sum: Z.
         exp_moment: A.
+        total: Σ z.
+        deviations: Σ (z − mean)².
         toward: X, one per reference.
         away: Σ exp(z_reference − m_reference)(z_reference − z), one per reference.
-        mean: of the logits.
-        deviations: Σ (z − mean)².
+        peaks: m_reference, one per reference.
+        targets: what tokens the stages are asked about.
+        thresholds: the targets' logits, by a product of their own.
         logit: of each target, NaN until its tile was seen.
         greater: tokens with a larger logit than a target, itself left out.
         top: the largest logits of each row, stage and position flattened.
+        n_seen: entries of the vocabulary.
     """
 
     def __init__(
@@ -61,20 +70,25 @@ class State:
     ) -> None:
         device = targets.ids.device
         n_targets, n_positions = targets.ids.shape
-        zeros = torch.zeros(5 + 2 * n_references, n_stages, n_positions, dtype=torch.float64, device=device)
-        self.maximum: Tensor = zeros[0].fill_(LOWEST)
-        self.exp_sum, self.exp_moment, self.mean, self.deviations, *rest = zeros[1:]
-        self.toward, self.away = rest[:n_references], rest[n_references:]
+        self.sums = torch.zeros(5 + 2 * n_references, n_stages, n_positions, dtype=torch.float64, device=device)
+        self.maximum, self.exp_sum, self.exp_moment, self.total, self.deviations = self.sums[:5]
+        self.maximum.fill_(LOWEST)
+        self.toward, self.away = self.sums[5 : 5 + n_references], self.sums[5 + n_references :]
+        self.peaks = torch.full((n_references, n_positions), LOWEST, dtype=torch.float64, device=device)
         self.logit = torch.full((n_targets, n_stages, n_positions), torch.nan, device=device)
         self.greater = torch.zeros(self.logit.shape, dtype=torch.int32, device=device)
         self.top = TopList(n_stages * n_positions, k, device)
+        self.targets = targets
         self.thresholds = thresholds
-        self._targets = targets
-        self._n_seen = 0
+        self.n_seen = 0
 
     @property
     def logsumexp(self) -> Float[Tensor, "stage position"]:
         return torch.add(self.maximum, self.exp_sum.log())
+
+    @property
+    def mean(self) -> Float[Tensor, "stage position"]:
+        return torch.div(self.total, self.n_seen)
 
     @property
     def floor(self) -> Float[Tensor, "stage position"] | None:
@@ -83,9 +97,15 @@ class State:
         return None if floor is None else floor.view(self.maximum.shape)
 
     def merge(self, tile: Tile, partial: Partial) -> None:
-        """Take in one more tile."""
-        if partial.maximum is not None:
-            self._merge_exponentials(partial.maximum.double(), partial)
+        """Take in what one more tile says by itself."""
+        if partial.maximum is not None and partial.exp_sum is not None:
+            self._merge_exponentials(partial.maximum.double(), partial.exp_sum, partial)
+        for i, (compared, theirs) in enumerate(zip(tile.compared, partial.away, strict=False)):
+            if theirs is not None:
+                peak = torch.maximum(self.peaks[i], compared.peak.double())
+                self.away[i] *= (self.peaks[i] - peak).exp_()
+                self.away[i] += (compared.peak - peak).exp_() * theirs
+                self.peaks[i] = peak
         if partial.mean is not None and partial.deviations is not None:
             self._merge_moments(partial.mean.double(), partial.deviations, tile.logits.shape[-1])
         if partial.greater is not None:
@@ -93,45 +113,40 @@ class State:
         if partial.candidates is not None:
             self.top.merge(partial.candidates)
         self._find_targets(tile)
-        self._n_seen += tile.logits.shape[-1]
+        self.n_seen += tile.logits.shape[-1]
 
-    def _merge_exponentials(self, theirs: Tensor, partial: Partial) -> None:
+    def _merge_exponentials(self, theirs: Tensor, exp_sum: Tensor, partial: Partial) -> None:
         maximum = torch.maximum(self.maximum, theirs)
         down, their_down = self.maximum - maximum, theirs - maximum
         scale, their_scale = down.exp(), their_down.exp()
-        if partial.exp_sum is None:
-            return
         if partial.exp_moment is not None:
             self.exp_moment += down * self.exp_sum
             self.exp_moment *= scale
-            self.exp_moment += their_scale * (partial.exp_moment + their_down * partial.exp_sum)
+            self.exp_moment += their_scale * (partial.exp_moment + their_down * exp_sum)
         self.exp_sum *= scale
-        self.exp_sum += their_scale * partial.exp_sum
+        self.exp_sum += their_scale * exp_sum
         for toward, their_toward in zip(self.toward, partial.toward, strict=False):
             if their_toward is not None:
                 toward *= scale
                 toward += their_scale * their_toward
-        for away, their_away in zip(self.away, partial.away, strict=False):
-            if their_away is not None:
-                away += their_away
         self.maximum.copy_(maximum)
 
     def _merge_moments(self, mean: Tensor, deviations: Tensor, n_columns: int) -> None:
-        n_seen = self._n_seen + n_columns
-        delta = mean - self.mean
-        self.mean += delta * (n_columns / n_seen)
         self.deviations += deviations
-        self.deviations += delta.square() * (self._n_seen * n_columns / n_seen)
+        if self.n_seen:
+            between = self.n_seen * n_columns / (self.n_seen + n_columns)
+            self.deviations += (mean - self.mean).square_() * between
+        self.total += mean * n_columns
 
     def _find_targets(self, tile: Tile) -> None:
         """Note the logits of targets that are in this tile, and take back that such a target was counted itself."""
-        columns = self._targets.ids - tile.start
+        columns = self.targets.ids - tile.start
         n_columns = tile.logits.shape[-1]
         inside = ((columns >= 0) & (columns < n_columns)).unsqueeze(1)
         if not inside.any():
             return
         index = columns.clamp(0, n_columns - 1).T.expand(tile.logits.shape[0], -1, -1)
         own = tile.logits.gather(2, index).permute(2, 0, 1)
-        self.logit = torch.where(inside, own, self.logit)
+        self.logit.copy_(torch.where(inside, own, self.logit))
         if self.thresholds is not None:
             self.greater -= (inside & (columns < tile.n_real).unsqueeze(1) & (own > self.thresholds)).int()

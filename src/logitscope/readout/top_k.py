@@ -13,7 +13,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-    from logitscope.readout.reducer import Candidates
+    from logitscope.readout.tile import Candidates
 
 __all__ = ["TopList", "largest"]
 
@@ -52,31 +52,30 @@ class TopList:
     """The k largest logits so far, best first, of many rows at once.
 
     Attributes:
-        logits: in descending order; fewer than k columns until that many tokens were seen.
+        logits: in descending order; the first `filled` columns count.
         ids: their tokens; equal logits: lowest id first.
+        filled: k, or fewer until that many tokens were seen.
     """
 
     def __init__(self, n_rows: int, k: int, device: torch.device) -> None:
         self._k = k
-        self.logits: Float[Tensor, "row best"] = torch.empty(n_rows, 0, device=device)
-        self.ids: Int[Tensor, "row best"] = torch.empty(n_rows, 0, dtype=torch.int32, device=device)
+        self.filled = 0
+        self.logits: Float[Tensor, "row best"] = torch.full((n_rows, k), -torch.inf, device=device)
+        self.ids: Int[Tensor, "row best"] = torch.full((n_rows, k), -1, dtype=torch.int32, device=device)
 
     @property
     def floor(self) -> Float[Tensor, " row"] | None:
         """What a further logit must exceed to enter the list; None while there is room for any."""
-        return self.logits[:, -1] if 0 < self._k == self.logits.shape[1] else None
+        return self.logits[:, -1] if 0 < self._k == self.filled else None
 
     def merge(self, candidates: Candidates) -> None:
         """Take in the candidates of one more tile, whose ids are all higher than those before."""
-        rows = candidates.rows
-        if rows is None:
-            self.logits, self.ids = self._best(self.logits, self.ids, candidates)
-        elif len(rows):
-            self.logits[rows], self.ids[rows] = self._best(self.logits[rows], self.ids[rows], candidates)
-
-    def _best(self, logits: Tensor, ids: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor]:
+        rows = slice(None) if candidates.rows is None else candidates.rows
         # What comes first has the lower id: a stable sort keeps it first among equals.
-        logits = torch.cat([logits, candidates.logits], dim=1)
-        ids = torch.cat([ids, candidates.ids], dim=1)
+        logits = torch.cat([self.logits[rows, : self.filled], candidates.logits], dim=1)
+        ids = torch.cat([self.ids[rows, : self.filled], candidates.ids], dim=1)
         logits, order = logits.sort(dim=1, descending=True, stable=True)
-        return logits[:, : self._k].contiguous(), ids.gather(1, order[:, : self._k])
+        filled = min(self._k, logits.shape[1])
+        self.logits[rows, :filled] = logits[:, :filled]
+        self.ids[rows, :filled] = ids.gather(1, order[:, :filled])
+        self.filled = filled

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from logitscope.readout.logits import UNDERFLOW, Buffer
-from logitscope.readout.reducer import LOWEST, Candidates, Partial, Reducer, Tile
+from logitscope.readout.logits import Buffer
+from logitscope.readout.reducer import PartialReducer
+from logitscope.readout.tile import LOWEST, UNDERFLOW, Candidates, Compared, Partial, Tile
 from logitscope.readout.top_k import largest
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["TorchReducer"]
 
 
-class TorchReducer(Reducer):
+class TorchReducer(PartialReducer):
     """Keeps its scratch memory, and nothing else, from tile to tile."""
 
     def __init__(self, device: torch.device) -> None:
@@ -40,8 +41,8 @@ class TorchReducer(Reducer):
             exp_sum = exponentials.sum(-1)
             exp_moment = exponents.mul_(exponentials).sum(-1) if sums.entropy else None
             for other in tile.compared:
-                toward.append(_expected(z, other.logits, exponentials, scratch) if other.toward else None)
-                away.append(None if other.weights is None else -_expected(z, other.logits, other.weights, scratch))
+                toward.append(_expected(tile, other, exponentials, scratch) if other.toward else None)
+                away.append(None if other.weights is None else -_expected(tile, other, other.weights, scratch))
         if sums.moments:
             mean = z.mean(-1)
             deviations = torch.linalg.vector_norm(torch.sub(z, mean.unsqueeze(-1), out=scratch), dim=-1).square_()
@@ -82,8 +83,8 @@ class TorchReducer(Reducer):
 
 
 def _expected(
-    logits: Float[Tensor, "stage position column"],
-    reference: Float[Tensor, "position column"],
+    tile: Tile,
+    other: Compared,
     weights: Float[Tensor, "*stages position column"],
     scratch: Float[Tensor, "stage position column"],
 ) -> Float[Tensor, "stage position"]:
@@ -91,4 +92,7 @@ def _expected(
 
     The difference of two close logits is exact; the difference of a sum over each would not be.
     """
-    return torch.sub(logits, reference, out=scratch).mul_(weights).sum(-1)
+    gaps = torch.sub(tile.logits, other.logits, out=scratch)
+    if tile.forbids:
+        gaps.masked_fill_(other.logits.isneginf(), 0.0)
+    return gaps.mul_(weights).sum(-1)
