@@ -22,9 +22,7 @@ _LISTEN = "Where to listen"
 
 Models = Annotated[
     list[str] | None,
-    option(
-        "--model", "A hub id, a folder, or embedded:NAME; several times for several.", "-m", panel="Which model"
-    ),
+    option("--model", "A hub id, a folder, or embedded:NAME; several times for several.", "-m", panel="Which model"),
 ]
 Port = Annotated[int, option("--port", "0 takes any free one.", "-p", panel=_LISTEN, default=True)]
 Host = Annotated[

@@ -47,6 +47,9 @@ _STATUS: Sequence[tuple[type[LogitscopeError], int]] = (
     (TraceError, 422),
 )
 
+_UNREAD = (408, 413)
+"""After these something of a body may still be coming, which must not be taken for the next request."""
+
 _PLAIN = {404: "there is nothing here; see /api/openapi.json for what there is.", 405: "this method is not known here."}
 
 
@@ -86,6 +89,8 @@ def response_of(failure: Failure, headers: Mapping[str, str] | None = None) -> R
     # Escapes: a message may quote half of a surrogate pair, which UTF-8 cannot write.
     body = json.dumps(failure.model_dump(), allow_nan=False).encode("ascii")
     more = {} if failure.retry_after is None else {"Retry-After": str(failure.retry_after)}
+    if failure.status in _UNREAD:
+        more["Connection"] = "close"
     return Response(body, failure.status, {**more, **(headers or {})}, "application/json")
 
 

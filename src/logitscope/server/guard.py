@@ -17,6 +17,7 @@ import re
 from collections.abc import AsyncIterator
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from logitscope.server.answers import Refused, failure_of, refuse, response_of
@@ -86,7 +87,7 @@ class Guard:
             else:
                 receive = _replayed(await self._body(scope, receive), receive)
             await self._app(scope, receive, sent)
-        except _Left:
+        except (_Left, ClientDisconnect):
             return
         except Exception as error:
             if sent.begun:

@@ -19,8 +19,10 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from logitscope.errors import InputError, ResourceError
-from logitscope.server.answers import LOGGER
+from logitscope.server.answers import LOGGER, response_of
+from logitscope.server.contract import Failure
 from logitscope.server.desk import Desk
+from logitscope.server.guard import HEADERS
 from logitscope.server.settings import Settings
 
 __all__ = ["Listener", "bind", "is_loopback", "url_of"]
@@ -180,8 +182,12 @@ def _protocol(settings: Settings) -> type[H11Protocol]:
             super().resume_writing()
 
         def send_400_response(self, msg: str) -> None:
-            super().send_400_response(msg)
-            self._stop("_head")
+            # Ours, for its headers; and never in the middle of an answer to an earlier request.
+            if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+                self.transport.abort()
+                return
+            self.transport.write(_NO_HTTP)
+            self.transport.close()
 
         def _await_head(self) -> None:
             """However slowly it trickles in, a head has to be there in time."""
@@ -214,6 +220,15 @@ def _protocol(settings: Settings) -> type[H11Protocol]:
                 setattr(self, timer, None)
 
     return Patient
+
+
+def _no_http() -> bytes:
+    answer = response_of(Failure(error="this is no HTTP request.", status=400), {**HEADERS, "Connection": "close"})
+    head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
+    return b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + bytes(answer.body)
+
+
+_NO_HTTP = _no_http()
 
 
 def _log_to_stderr() -> None:
