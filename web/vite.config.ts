@@ -40,6 +40,7 @@ export default defineConfig(({ mode }) => ({
   // In tests, components run as in a browser and not as on a server.
   resolve: mode === "test" ? { conditions: ["browser"] } : {},
   build: { target: "es2022", sourcemap: false, ...(mode === "snapshot" ? snapshot : app) },
-  server: { proxy: { "/api": "http://127.0.0.1:8642" } },
+  // The page of all marks draws the traces that the tests hold, which lie outside this folder.
+  server: { proxy: { "/api": "http://127.0.0.1:8642" }, fs: { allow: [".."] } },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 }));

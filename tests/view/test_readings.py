@@ -66,8 +66,8 @@ def test_a_token_that_was_never_the_top_guess_is_drawn_as_that_and_not_as_missin
     assert view.runs[0].place is None  # nothing stood before it
     never = [run for run in view.runs if run.number is not None and math.isinf(run.number)]
     assert never
-    assert {run.place for run in never} == {1.0}
-    assert view.legend.ticks[-1].label == "never"
+    assert {run.place for run in never} == {0.0}
+    assert view.legend.ticks[0].label == "never"
     assert view.to_dict()["runs"][1]["number"] is None
 
 
@@ -83,9 +83,9 @@ def test_bits_are_those_of_the_stage_that_is_named() -> None:
 
 def test_the_axis_of_stages_is_the_models_and_not_the_texts() -> None:
     axis = axis_of("settled_stage", "token", ("embed", "0.mlp", "1.mlp", "2.mlp"))
-    assert [tick.label for tick in axis.ticks] == ["embed", "0.mlp", "2.mlp", "never"]
-    assert axis.place(3.0) == 0.75
-    assert axis.place(math.inf) == 1.0
+    assert [tick.label for tick in axis.ticks] == ["never", "2.mlp", "0.mlp", "embed"]
+    assert [axis.place(i) for i in (0.0, 1.0, 3.0)] == [1.0, 0.8, pytest.approx(0.4)]
+    assert axis.place(math.inf) == 0.0
 
 
 def test_what_cannot_be_read_is_said() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from logitscope.trace.summary import token_bits
 from logitscope.trace.trace import Trace
-from logitscope.view.colour import EMBER
+from logitscope.view.colour import EMBER, TIDE
 from logitscope.view.scale import BITS_END, LINE_BITS_END, Scale, Tick, balance, surprisal
 from logitscope.view.units import By
 
@@ -102,9 +102,11 @@ def axis_of(value: ReadingName, by: By, stages: tuple[str, ...]) -> Scale:
         return balance(value, title, "bits", EXCESS_END / 2 if has_mean(by) else EXCESS_END)
     if value == "settled_stage":
         n = len(stages)
-        shown = sorted({0, (n - 1) // 2, n - 1} if n > 2 else set(range(n)))
-        ticks = (*(Tick(i / n, stages[i]) for i in shown), Tick(1.0, "never"))
-        return Scale(value, title, "stage", EMBER.name, 0.0, float(n), ticks=ticks)
+        # Most tokens of a text were never the top guess: they are paper, and the last stage is well apart from them.
+        low = 1.25 * n
+        shown = sorted({0, (n - 1) // 2, n - 1} if n > 2 else set(range(n)), reverse=True)
+        ticks = (Tick(0.0, "never"), *(Tick(1 - i / low, stages[i]) for i in shown))
+        return Scale(value, title, "stage", TIDE.name, low, 0.0, ticks=ticks)
     return surprisal(title, end=end)
 
 

@@ -3,7 +3,15 @@
 export { align } from "./align";
 export { alternatives, type Alternative, type Alternatives, type Choice } from "./alternatives";
 export { NOT_SCORED, colourAt, inkOn, type RampName } from "./colour";
-export { difference, type ChangedPiece, type ChangedRun, type Difference, type DifferenceOptions } from "./difference";
+export {
+  difference,
+  type ChangedPiece,
+  type ChangedRun,
+  type Difference,
+  type DifferenceOptions,
+  type Kept,
+  type Removed,
+} from "./difference";
 export { InputError } from "./errors";
 export {
   SCORES,

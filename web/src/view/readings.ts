@@ -89,9 +89,11 @@ export function axisOf(value: ReadingName, by: By, stages: readonly string[]): S
   if (value === "excess_bits") return balance(value, title, "bits", hasMean(by) ? EXCESS_END / 2 : EXCESS_END);
   if (value === "settled_stage") {
     const n = stages.length;
-    const shown = n > 2 ? [...new Set([0, (n - 1) >> 1, n - 1])] : [...stages.keys()];
-    const ticks = [...shown.map((i) => ({ place: i / n, label: stages[i]! })), { place: 1, label: "never" }];
-    return scale({ name: value, title, unit: "stage", ramp: "ember", low: 0, high: n, ticks });
+    // Most tokens of a text were never the top guess: they are paper, and the last stage is well apart from them.
+    const low = 1.25 * n;
+    const shown = n > 2 ? [...new Set([n - 1, (n - 1) >> 1, 0])] : [...stages.keys()].reverse();
+    const ticks = [{ place: 0, label: "never" }, ...shown.map((i) => ({ place: 1 - i / low, label: stages[i]! }))];
+    return scale({ name: value, title, unit: "stage", ramp: "tide", low, high: 0, ticks });
   }
   return axis;
 }
