@@ -7,7 +7,7 @@ renderers, and imports matplotlib when the first figure is drawn.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from logitscope import view
@@ -15,12 +15,15 @@ from logitscope import view
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from logitscope.trace.increments import Increments
     from logitscope.trace.trace import Trace
+    from logitscope.view.depth import Rarity
     from logitscope.view.evolution import Score
+    from logitscope.view.inputs import Position
     from logitscope.view.likelihood import ScaleName
     from logitscope.view.units import By
 
-__all__ = ["evolution", "histogram", "lens", "likelihood", "save"]
+__all__ = ["depth", "evolution", "histogram", "increments", "inputs", "lens", "likelihood", "save"]
 
 
 def likelihood(trace: Trace, scale: ScaleName = "bits", by: By = "token", strip: bool = True) -> Figure:
@@ -79,7 +82,7 @@ def evolution(trace: Trace, position: int = -1, value: Score = "logit", top_k: i
     """The scores of the followed tokens at one position, stage by stage, each curve named at its end.
 
     Args:
-        trace: must follow tokens: `watch=first["top_ids"][-1, 0]`, where `first` was read at this position.
+        trace: must follow tokens, as `scope.follow(text, position)` does.
         position: of the text; negative ones count from its end.
         value: `logit`, `rank` (log axis, 1 at the top) or `logprob`.
         top_k: only the first so many followed tokens.
@@ -99,7 +102,8 @@ def histogram(
     """The standardised logits at one position, with the followed tokens where they lie: a panel per stage.
 
     Args:
-        trace: made with `histogram=True`; the tokens that it follows, if any, are placed.
+        trace: made with `histogram=True`, as in `scope.follow(text, position, histogram=True)`; the tokens that it
+            follows, if any, are placed.
         position: of the text; negative ones count from its end.
         stage: one or several; six evenly spaced ones by default.
         top_k: only the first so many followed tokens.
@@ -111,6 +115,59 @@ def histogram(
     from logitscope.view.histogram import histogram as histogram_of
 
     return draw_histogram(histogram_of(trace, position, stage, top_k))
+
+
+def increments(found: Increments, top_k: int | None = None, centred: bool = False) -> Figure:
+    """What each sublayer added to the scores of a few tokens: a row of bars per token, which add up to its score.
+
+    Args:
+        found: what `scope.increments(text, position)` measured.
+        top_k: only the first so many tokens.
+        centred: take off what each sublayer added to the mean over the vocabulary, which changes no probability.
+
+    Raises:
+        InputError: more tokens than were measured, or no matplotlib.
+    """
+    from logitscope.render.figure import draw_increments
+    from logitscope.view.increments import increments as increments_of
+
+    return draw_increments(increments_of(found, top_k, centred))
+
+
+def inputs(trace: Trace, positions: Position | Iterable[Position] | None = None, value: Score = "rank") -> Figure:
+    """How the tokens at some positions are kept: the rank or score of the input token, a curve per position.
+
+    Args:
+        trace: must hold `input_rank`, `input_logit` and `input_logprob`; with `subblocks=True`, attention and MLP are
+            told apart.
+        positions: numbers, slices, or the exact text of a token (such as ",") for every place where it stands; all that
+            the trace holds by default.
+        value: `rank` (log axis, 1 at the top), `logit` or `logprob`.
+
+    Raises:
+        InputError: an unknown option, a position that is not there, or no matplotlib.
+    """
+    from logitscope.render.figure import draw_inputs
+    from logitscope.view.inputs import inputs as inputs_of
+
+    return draw_inputs(inputs_of(trace, positions, value))
+
+
+def depth(trace: Trace, rarity: Rarity = "text") -> Figure:
+    """A whole text over depth: mean divergences and ranks with their bands, shares of final guesses, kept inputs.
+
+    Args:
+        trace: what it holds of `kl_from_final`, `kl_from_input`, `final_rank` and `input_rank` is drawn.
+        rarity: what makes an input token rare: `text` (it stands once in this text), `surprisal` (it cost the model
+            many bits) or `id` (its token id is high: a proxy, named as such).
+
+    Raises:
+        InputError: an unknown option, a trace without what is needed, or no matplotlib.
+    """
+    from logitscope.render.figure import draw_depth
+    from logitscope.view.depth import depth as depth_of
+
+    return draw_depth(depth_of(trace, rarity))
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from logitscope.render.terminal import render_grid, render_likelihood
-from logitscope.render.terminal.furniture import chance, fit, number_text, percent
+from logitscope.render.terminal.furniture import chance, fit, percent
 from logitscope.trace import Provenance, Tokens
 from logitscope.view import grid, likelihood
+from logitscope.view.words import number_words
 from tests.render.drawing import ENVIRONMENTS, STYLE, at, plain, written
 from tests.traces import make_trace
 from tests.view.passages import code, prose
@@ -293,12 +294,12 @@ def test_what_is_fitted_fits_exactly(text: str, width: int) -> None:
 
 @pytest.mark.parametrize(
     ("number", "unit", "text"),
-    [(None, "bits", "–"), (3, "rank", "3"), (250_000, "rank", "250k"), (0.126, "probability", "0.13"),
-     (0.0, "probability", "0.00"), (1.2e-5, "probability", "1e-05"), (-7.25, "nats", "-7.2"),
-     (12345.6, "logit", "12346")],
+    [(None, "bits", "–"), (3, "rank", "3"), (250_000, "rank", "250k"), (0.126, "probability", ".13"),
+     (0.0, "probability", ".00"), (1.2e-5, "probability", "1e-5"), (0.999, "probability", ".99+"),
+     (-7.25, "nats", "-7.2"), (12345.6, "logit", "12346")],
 )  # fmt: skip
 def test_numbers_in_cells(number: float | None, unit: str, text: str) -> None:
-    assert number_text(number, unit) == text
+    assert number_words(number, unit) == text
 
 
 def test_small_chances_are_said_as_one_in_so_many() -> None:

@@ -9,6 +9,7 @@ pandas, never 0. Numbers in JSON and CSV have the fewest digits that give the sa
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import os
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-__all__ = ["increments_to_dict", "increments_to_pandas", "to_dict", "to_pandas", "to_xarray", "write"]
+__all__ = [
+    "increments_to_dict",
+    "increments_to_pandas",
+    "to_dict",
+    "to_pandas",
+    "to_xarray",
+    "write",
+    "write_increments",
+]
 
 
 def to_xarray(trace: Trace) -> xarray.Dataset:
@@ -153,6 +162,28 @@ def increments_to_pandas(increments: Increments) -> pandas.DataFrame:
     frame.attrs["units"] = dict.fromkeys(("added", "average", "score"), "logit")
     frame.attrs["provenance"] = increments.provenance.to_dict()
     return frame  # type: ignore[no-any-return]
+
+
+def write_increments(increments: Increments, path: str | os.PathLike[str]) -> None:
+    """Writes increments: `.json` holds what `increments_to_dict` does, `.csv` and `.parquet` the table.
+
+    Raises:
+        InputError: the suffix names no format.
+        TraceError: `path` is a folder, its folder does not exist, or pandas or pyarrow is not installed.
+        ResourceError: no permission or no space.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".json":
+        data = json.dumps(increments_to_dict(increments), allow_nan=False).encode("ascii") + b"\n"
+    elif suffix == ".csv":
+        data = increments_to_pandas(increments).to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode()
+    elif suffix == ".parquet":
+        _imported("pyarrow", "Parquet")
+        data = increments_to_pandas(increments).to_parquet(None, index=False)
+    else:
+        raise InputError(f'{path} ends in "{suffix}", which names no format; use one of .json, .csv, .parquet.')
+    with write_atomically(path) as file:
+        file.write(data)
 
 
 def write(trace: Trace, path: str | os.PathLike[str]) -> None:

@@ -36,7 +36,7 @@ Rarity = Literal["text", "surprisal", "id"]
 _NOTES = {
     "text": "rare and common: by how often a token stands in this text",
     "surprisal": "rare and common: by what the token cost the model when it was read",
-    "id": "rare and common: by token id, a proxy that holds only where the vocabulary was made by merging frequent pairs",
+    "id": "rare and common: by token id, a proxy: it holds where the vocabulary was made by merging frequent pairs",
 }
 
 Row = tuple[float | None, ...]

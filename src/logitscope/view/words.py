@@ -10,7 +10,7 @@ import math
 from logitscope.trace.totals import Summary
 from logitscope.view.source import Source
 
-__all__ = ["caption_words", "number_words", "total_words", "unscored_words"]
+__all__ = ["caption_words", "number_words", "rounded", "total_words", "unscored_words"]
 
 _NORMS = {"final": "final norm", "plain": "norm without its scale and shift", "none": "no norm"}
 
@@ -40,11 +40,11 @@ def total_words(summary: Summary) -> tuple[tuple[str, str], ...]:
     """A text's totals as (number, what it counts)."""
     return (
         (f"{summary.scored:,}", "token scored" if summary.scored == 1 else "tokens scored"),
-        (_rounded(summary.total_bits), "bits"),
-        (_rounded(summary.bits_per_token, 2), "per token"),
-        (_rounded(summary.bits_per_byte, 2), "per byte"),
-        (_rounded(summary.bits_per_word, 2), "per word"),
-        (_rounded(summary.perplexity), "perplexity"),
+        (rounded(summary.total_bits), "bits"),
+        (rounded(summary.bits_per_token, 2), "per token"),
+        (rounded(summary.bits_per_byte, 2), "per byte"),
+        (rounded(summary.bits_per_word, 2), "per word"),
+        (rounded(summary.perplexity), "perplexity"),
     )
 
 
@@ -59,14 +59,14 @@ def unscored_words(summary: Summary, source: Source) -> tuple[str, ...]:
     return tuple(said)
 
 
-def number_words(number: float | int | None, unit: str) -> str:
+def number_words(number: float | int | None, unit: str, missing: str = "–") -> str:
     """A statistic in the few characters that a cell has.
 
     >>> number_words(12345, "rank"), number_words(0.034, "probability"), number_words(None, "nats")
     ('12.3k', '.03', '–')
     """
     if number is None:
-        return "–"
+        return missing
     if unit == "rank":
         return f"{number:,}" if number < 10_000 else f"{number / 1000:.{1 if number < 100_000 else 0}f}k"
     if unit == "probability":
@@ -76,7 +76,8 @@ def number_words(number: float | int | None, unit: str) -> str:
     return f"{number:.1f}" if abs(number) < 1000 else f"{number:.0f}"
 
 
-def _rounded(number: float, digits: int = 1) -> str:
+def rounded(number: float, digits: int = 1) -> str:
+    """A total with its thousands marked; – where it is missing, ∞ where a token was held to be impossible."""
     if math.isnan(number):
         return "–"
     return "∞" if math.isinf(number) else f"{number:,.{digits}f}"

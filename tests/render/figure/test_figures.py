@@ -23,6 +23,7 @@ from logitscope.trace import Trace
 from logitscope.view.colour import NOT_SCORED
 from tests.traces import make_trace
 from tests.view.following import PARALLEL, following
+from tests.view.measured import measured
 from tests.view.passages import code, prose
 
 DRAWN: dict[str, Callable[[], Figure]] = {
@@ -30,6 +31,9 @@ DRAWN: dict[str, Callable[[], Figure]] = {
     "lens": lambda: plot.lens(code()),
     "evolution": lambda: plot.evolution(following()),
     "histogram": lambda: plot.histogram(following()),
+    "increments": lambda: plot.increments(measured()),
+    "inputs": lambda: plot.inputs(code(), [0, 3, -1]),
+    "depth": lambda: plot.depth(code()),
 }
 
 TEXTS = {
@@ -188,7 +192,7 @@ def test_curves_are_named_at_their_ends_in_the_order_of_their_scores() -> None:
     figure = plot.evolution(trace, 3)
     placed = {text.get_text().removesuffix(" ★"): text.get_position()[1] for text in figure.axes[0].texts}
     final = trace["watch_logit"][-1, 3]
-    labels = ["␣Paris", ".", "␣word0", "␣word1", "␣word2"]
+    labels = ["␣Paris", "“.”", "␣word0", "␣word1", "␣word2"]
     downwards = sorted(labels, key=lambda label: placed[label])
     assert downwards == [labels[i] for i in np.argsort(-final)]
 

@@ -8,7 +8,10 @@ from matplotlib.figure import Figure
 
 from logitscope import plot
 from tests.view.following import following
+from tests.view.measured import measured
 from tests.view.passages import code, prose
+from tests.view.test_depth import words
+from tests.view.test_inputs import commas
 
 Golden = Callable[[str, Figure], None]
 
@@ -39,3 +42,15 @@ def test_evolution_of_ranks(golden: Golden) -> None:
 
 def test_histogram(golden: Golden) -> None:
     golden("following.histogram", plot.histogram(following(), 3, ["embed", "2.mlp"]))
+
+
+def test_increments(golden: Golden) -> None:
+    golden("measured.increments", plot.increments(measured()))
+
+
+def test_inputs(golden: Golden) -> None:
+    golden("commas.inputs", plot.inputs(commas(), ","))
+
+
+def test_depth(golden: Golden) -> None:
+    golden("words.depth", plot.depth(words()))

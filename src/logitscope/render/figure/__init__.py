@@ -10,10 +10,22 @@ try:
 except ImportError as error:
     raise InputError('drawing needs matplotlib, which is not installed: pip install "logitscope[figures]"') from error
 
+from logitscope.render.figure.depth import draw_depth
 from logitscope.render.figure.evolution import draw_evolution
 from logitscope.render.figure.histogram import draw_histogram
+from logitscope.render.figure.increments import draw_increments
+from logitscope.render.figure.inputs import draw_inputs
 from logitscope.render.figure.lens import draw_lens
 from logitscope.render.figure.likelihood import draw_likelihood
 from logitscope.render.figure.write import write_figure
 
-__all__ = ["draw_evolution", "draw_histogram", "draw_lens", "draw_likelihood", "write_figure"]
+__all__ = [
+    "draw_depth",
+    "draw_evolution",
+    "draw_histogram",
+    "draw_increments",
+    "draw_inputs",
+    "draw_lens",
+    "draw_likelihood",
+    "write_figure",
+]

@@ -8,7 +8,7 @@ from logitscope.render.figure.sheet import FAINT, QUIET, Sheet
 from logitscope.view.followed import Place
 from logitscope.view.labels import visible
 
-__all__ = ["draw_place"]
+__all__ = ["draw_place", "named"]
 
 _TITLE, _TEXT = 8.2, 7.2
 _TOP = 14.0
@@ -32,3 +32,12 @@ def draw_place(sheet: Sheet, place: Place, title: str, x: float, room: float) ->
         end + 6, baseline, SANS.fit(came, _TEXT, room * 0.25), size=_TEXT, face=SANS if place.next is None else BOLD
     )
     return baseline + 5
+
+
+def named(label: str) -> str:
+    """A token's label where it stands alone: a comma or a full stop would be taken for a speck without its quotes.
+
+    >>> named(","), named("the")
+    ('“,”', 'the')
+    """
+    return f"“{label}”" if label and all(character in ".,:;'`´-_·^~\"|!" for character in label) else label

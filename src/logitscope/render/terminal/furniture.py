@@ -15,7 +15,7 @@ from logitscope.view.scale import Scale
 from logitscope.view.source import Source
 from logitscope.view.words import caption_words
 
-__all__ = ["MARGIN", "caption", "chance", "fit", "heading", "join_wrapped", "legend", "number_text", "percent"]
+__all__ = ["MARGIN", "caption", "chance", "fit", "heading", "join_wrapped", "legend", "percent"]
 
 MARGIN = " "
 
@@ -63,17 +63,6 @@ def chance(probability: float) -> str:
     if probability < 1e-9:
         return f"p = {probability:.1e}"
     return f"1 in {1 / probability:,.0f}"
-
-
-def number_text(number: float | int | None, unit: str, missing: str = "–") -> str:
-    """A statistic in at most six characters."""
-    if number is None:
-        return missing
-    if unit == "rank":
-        return str(number) if number < 100_000 else f"{number / 1000:.0f}k"
-    if unit == "probability":
-        return f"{number:.2f}" if number >= 0.005 or number == 0 else f"{number:.0e}"
-    return f"{number:.1f}" if abs(number) < 1000 else f"{number:.0f}"
 
 
 def caption(screen: Screen, source: Source, *, note: str = "") -> Text:

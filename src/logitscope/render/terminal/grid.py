@@ -13,9 +13,10 @@ from rich.console import Group
 from rich.style import Style
 from rich.text import Text
 
-from logitscope.render.terminal.furniture import MARGIN, caption, fit, heading, legend, number_text
+from logitscope.render.terminal.furniture import MARGIN, caption, fit, heading, legend
 from logitscope.render.terminal.screen import DIM, STRONG, Screen
 from logitscope.view.grid import Cell, Column, Grid
+from logitscope.view.words import number_words
 
 __all__ = ["render_grid"]
 
@@ -71,7 +72,7 @@ def _guess_width(view: Grid, screen: Screen, room: int) -> int:
 
 def _figures(view: Grid, screen: Screen) -> int:
     texts = [
-        number_text(cell.number, view.legend.unit, screen.glyphs.missing) for row in view.rows for cell in row.cells
+        number_words(cell.number, view.legend.unit, screen.glyphs.missing) for row in view.rows for cell in row.cells
     ]
     return 1 + max((len(text) for text in texts), default=0)
 
@@ -109,7 +110,7 @@ def _cell(view: Grid, cell: Cell, screen: Screen, guess: int, figures: int) -> T
         shown = f"[{fit(cell.text, guess - 2, cut).rstrip()}]" if cell.matches_final else f" {cell.text}"
         text.append(fit(shown, guess, cut), STRONG if cell.matches_final else Style.null())
     if figures:
-        text.append(f"{number_text(cell.number, view.legend.unit, screen.glyphs.missing):>{figures}}")
+        text.append(f"{number_words(cell.number, view.legend.unit, screen.glyphs.missing):>{figures}}")
     return text.append(" ")
 
 

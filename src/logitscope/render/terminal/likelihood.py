@@ -19,6 +19,7 @@ from logitscope.render.terminal.screen import DIM, STRONG, Screen
 from logitscope.render.terminal.totals import kinds_table, totals
 from logitscope.view.labels import flowing, visible
 from logitscope.view.likelihood import Likelihood, Run, Surprise
+from logitscope.view.words import unscored_words
 
 __all__ = ["render_likelihood"]
 
@@ -135,12 +136,8 @@ def _key(view: Likelihood, screen: Screen) -> Iterator[Text]:
 
 
 def _said_of_prefix(view: Likelihood) -> Iterator[Text]:
-    n = view.summary.unscored
-    if n:
-        what = "the first token is" if n == 1 else f"{n} tokens are"
-        yield Text(f"{MARGIN}{what} not scored: {view.source.prefix}", DIM)
-    if view.summary.not_held:
-        yield Text(f"{MARGIN}{view.summary.not_held:,} tokens were not read: this trace is a piece", DIM)
+    for said in unscored_words(view.summary, view.source):
+        yield Text(f"{MARGIN}{said}", DIM)
 
 
 def _surprises(view: Likelihood, screen: Screen) -> Iterator[Text]:

@@ -12,6 +12,7 @@ from logitscope.render.terminal.furniture import MARGIN, fit, join_wrapped
 from logitscope.render.terminal.screen import DIM, STRONG, Screen
 from logitscope.trace.summary import Summary
 from logitscope.view.likelihood import Likelihood
+from logitscope.view.words import rounded, total_words
 
 __all__ = ["kinds_table", "totals"]
 
@@ -23,15 +24,10 @@ _PALEST, _DEEPEST = 4.8, 13.0
 
 def totals(screen: Screen, summary: Summary) -> Text:
     """Total bits, then bits per token, byte and word, and perplexity."""
-    facts = [
-        (f"{summary.scored:,}", "token scored" if summary.scored == 1 else "tokens scored"),
-        (_number(summary.total_bits), "bits"),
-        (_number(summary.bits_per_token, 2), "per token"),
-        (_number(summary.bits_per_byte, 2), "per byte"),
-        (_number(summary.bits_per_word, 2), "per word"),
-    ]
-    parts = [Text(number, STRONG).append(f" {unit}", "not bold") for number, unit in facts]
-    parts.append(Text("perplexity ").append(_number(summary.perplexity), STRONG))
+    parts = []
+    for number, what in total_words(summary):
+        first, second = (Text(f"{what} "), number) if what == "perplexity" else (Text(number, STRONG), f" {what}")
+        parts.append(first.append(second, STRONG if what == "perplexity" else "not bold"))
     return join_wrapped(screen, parts)
 
 
@@ -47,7 +43,7 @@ def kinds_table(screen: Screen, view: Likelihood) -> Iterator[Text]:
     yield Text(head + ("  share of bits" if bar > 5 else ""), DIM)
     for row in sorted(rows, key=lambda row: -row.total_bits):
         line = Text(MARGIN + fit(row.kind, name, screen.glyphs.cut))
-        line.append(f" {row.tokens:>8,} ").append(f"{_number(row.mean_bits, 2):>10}", STRONG)
+        line.append(f" {row.tokens:>8,} ").append(f"{rounded(row.mean_bits, 2):>10}", STRONG)
         # Of an infinite total no kind has a share that could be said.
         if bar > 5 and math.isfinite(view.summary.total_bits):
             share = row.total_bits / view.summary.total_bits if view.summary.total_bits else 0.0
@@ -62,9 +58,3 @@ def _bar(screen: Screen, share: float, width: int, colour: Style) -> Text:
     halves = round(share * width * 2)
     glyphs = screen.glyphs.bar * (halves // 2) + (screen.glyphs.half if halves % 2 else "")
     return Text(f"{glyphs:<{width}}", colour)
-
-
-def _number(number: float, digits: int = 1) -> str:
-    if math.isnan(number):
-        return "–"
-    return "∞" if math.isinf(number) else f"{number:,.{digits}f}"
