@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Distribution", "Reader", "distribution", "logprobs"]
 
-_AT_ONCE = 8192
-"""Tokens, those of the shared beginning counted for each row, that one pass of many endings may hold."""
+_AT_ONCE = 2048
+"""Tokens that one pass of many endings may read."""
+
+_BYTES_AT_ONCE = 256 << 20
+"""What their keys and values may take, those of the shared beginning counted for each of them."""
 
 _LOGITS_AT_ONCE = 1 << 24
 """Logits that are held while probabilities of single tokens are taken from them."""
@@ -76,7 +79,7 @@ class Reader:
     def branches(self, rows: Int[Tensor, "row position"]) -> Iterator[Float[Tensor, "some position d_model"]]:
         """What the head reads at each id of each row, a few rows at a time; none of them is remembered."""
         self._require_room(rows.shape[1])
-        step = max(1, _AT_ONCE // (len(self._ids) + rows.shape[1]))
+        step = self._at_once(rows.shape[1])
         for start in range(0, len(rows), step):
             some = rows[start : start + step]
             with self._conditions():
@@ -86,6 +89,13 @@ class Reader:
                     before = torch.tensor([self._ids], dtype=torch.long).expand(len(some), -1)
                     vectors = self._whole(torch.cat([before, some], dim=1))[:, len(self._ids) :]
             yield vectors
+
+    def _at_once(self, length: int) -> int:
+        """How many endings of a length are read side by side."""
+        if self._held is None:
+            return max(1, _AT_ONCE // (len(self._ids) + length))
+        each = self._held.n_bytes / max(1, len(self._ids)) * (len(self._ids) + length)
+        return max(1, min(_AT_ONCE // length, int(_BYTES_AT_ONCE / max(1.0, each))))
 
     @contextmanager
     def _conditions(self) -> Iterator[None]:
