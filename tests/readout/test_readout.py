@@ -316,14 +316,15 @@ def test_stages_are_compared_as_far_as_is_asked(
     assert [(c.toward, c.away) for c in seen[-1].compared] == compared
 
 
-def test_nothing_is_multiplied_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("histogram", [False, True])
+def test_nothing_is_multiplied_twice(histogram: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     multiplied: Counter[tuple[int, int]] = Counter()
 
     def counted(head: Any, vectors: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
         multiplied[len(weight), len(vectors) * vectors.shape[1]] += 1
         decode_tile(head, vectors, weight, bias, out)
 
-    monkeypatch.setattr("logitscope.readout.block.decode_tile", counted)
-    tried = case(n_positions=4, histogram=True)
+    monkeypatch.setattr("logitscope.readout.kept.decode_tile", counted)
+    tried = case(n_positions=4, histogram=histogram)
     tried.read(vocab_tile=50, position_block=None)
     assert sum(columns * rows * n for (columns, rows), n in multiplied.items()) == 150 * 4 * 4

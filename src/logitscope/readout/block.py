@@ -3,8 +3,8 @@
     first   the final stage, whose logits are kept. Its likeliest token is then a target of all others.
     then    for each vocabulary tile: every other stage in one product, the input's first; all are compared with the
             final stage's kept tile and with the input's.
-    last    histograms, which need the mean and the standard deviation of whole rows: from logits that were kept too,
-            or, where those of a single position would not fit, from a second product.
+    last    histograms, which need the mean and the standard deviation of whole rows: from logits that were all kept,
+            in blocks of fewer positions, or, where those of a single position would not fit, from a second product.
 
 Nothing is multiplied twice but for that. KL(reference ‖ stage) is summed beside KL(stage ‖ reference), as logits of
 both are at hand: Σ p (z_reference − z_stage). The known shortcut by u = Σ p(v) W[v], where E_p[z_stage] = u · x_stage,
@@ -23,8 +23,10 @@ import torch
 from torch import Tensor
 
 from logitscope.errors import Cancelled
+from logitscope.readout.halves import halves
 from logitscope.readout.histogram import Histogram
-from logitscope.readout.logits import Buffer, decode_ids, decode_tile
+from logitscope.readout.kept import KeptLogits
+from logitscope.readout.logits import Buffer, decode_ids
 from logitscope.readout.numbers import Gap, numbers, spread
 from logitscope.readout.reducer import Reducer
 from logitscope.readout.request import Sums
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
     from logitscope.readout.vectors import Vectors
 
 __all__ = ["Block", "Plan", "Workspace"]
-
-_Weights = tuple[int, "Float[Tensor, 'column d_model']", "Float[Tensor, ' column'] | None"]
 
 
 @dataclass(frozen=True)
@@ -86,20 +86,6 @@ class Workspace:
         self.reducer = reducer
 
 
-class _Logits:
-    """Where the logits of some stages at one block are: all tiles side by side, or one in the place of the other."""
-
-    def __init__(self, buffer: Buffer, n_stages: int, n_positions: int, n_columns: int, kept: bool) -> None:
-        self._shape = n_stages, n_positions
-        self._memory = buffer.view(n_stages * n_positions * n_columns)
-        self.kept = kept
-
-    def tile(self, start: int, n_columns: int) -> Float[Tensor, "stage position column"]:
-        n_rows = self._shape[0] * self._shape[1]
-        at = start * n_rows if self.kept else 0
-        return self._memory[at : at + n_rows * n_columns].view(*self._shape, n_columns)
-
-
 class Block:
     """Reads all stages at one block of positions.
 
@@ -123,12 +109,16 @@ class Block:
             place.copy_(vectors.block(name, start, start + n_positions))
         n_first = len(names) - len(plan.others)
         self._vectors = {"final": stack[:n_first], "others": stack[n_first:]}
-        tile, whole = plan.sizes.columns, plan.head.n_vocab
-        keeps = plan.sizes.keeps_all
-        self._logits = {
-            "final": _Logits(workspace.final, n_first, n_positions, whole, True),
-            "others": _Logits(workspace.others, len(plan.others), n_positions, whole if keeps else tile, keeps),
-        }
+        shortened = halves(plan.head, stack)
+        self._logits = KeptLogits(
+            plan.head,
+            stack if shortened is None else shortened,
+            n_first,
+            plan.sizes.columns,
+            plan.sizes.keeps_all,
+            workspace.final,
+            workspace.others,
+        )
 
     def read(self) -> Iterator[tuple[Sequence[str], dict[str, Tensor]]]:
         """Statistics `[stage, position, ...]` of some stages at a time, until all are read."""
@@ -136,9 +126,9 @@ class Block:
         final = None if plan.final is None else self._read_final()
         others = self._read_others() if plan.others else None
         if final is not None and plan.final in plan.stages:
-            yield from self._finish("final", (str(plan.final),), final, self._gaps_of_final(final, others))
+            yield from self._finish((str(plan.final),), final, self._gaps_of_final(final, others))
         if others is not None:
-            yield from self._finish("others", plan.others, others, self._gaps(final, others))
+            yield from self._finish(plan.others, others, self._gaps(final, others))
 
     # --------------------------------------------------------------------------------------------------- passes
 
@@ -151,10 +141,8 @@ class Block:
             k=max(sums.k, int("final" in plan.asked.targets)),
         )
         state = self._state("final", sums, 0)
-        for start, weight, bias in self._tiles():
-            logits = self._logits["final"].tile(start, len(weight))
-            decode_tile(plan.head, self._vectors["final"], weight, bias, logits)
-            self._reduce(state, logits, start, bias, sums, ())
+        for start, stop in self._tiles():
+            self._reduce(state, self._logits.final(start, stop), start, sums, ())
         span = self._targets.spans.get("final")
         if span is not None:
             guess = state.top.logits[:, 0]
@@ -167,29 +155,27 @@ class Block:
         sums = plan.asked.sums
         compared = {name: self._directions(name) for name in self._compared}
         state = self._state("others", sums, len(compared))
-        for start, weight, bias in self._tiles():
-            logits = self._logits["others"].tile(start, len(weight))
-            decode_tile(plan.head, self._vectors["others"], weight, bias, logits)
+        for start, stop in self._tiles():
+            logits = self._logits.others(start, stop)
             references = [
-                Compared(logits[0] if name != plan.final else self._logits["final"].tile(start, len(weight))[0], *which)
+                Compared(self._logits.final(start, stop)[0] if name == plan.final else logits[0], *which)
                 for name, which in compared.items()
             ]
-            self._reduce(state, logits, start, bias, sums, tuple(references))
+            self._reduce(state, logits, start, sums, tuple(references))
         return state
 
     def _finish(
-        self, which: str, stages: Sequence[str], state: State, gaps: dict[str, Gap]
+        self, stages: Sequence[str], state: State, gaps: dict[str, Gap]
     ) -> Iterator[tuple[Sequence[str], dict[str, Tensor]]]:
         plan = self._plan
         yield stages, numbers(plan.asked, state, self._targets, gaps, plan.head.n_vocab)
         if not plan.asked.histogram:
             return
         histogram = Histogram(*spread(state, plan.head.n_vocab))
-        for start, weight, bias in self._tiles():
-            logits = self._logits[which].tile(start, len(weight))
-            if not self._logits[which].kept:
-                decode_tile(plan.head, self._vectors[which], weight, bias, logits)
-            self._workspace.reducer.bin(histogram, Tile(logits, start, self._n_real(start, len(weight))))
+        tile_of = self._logits.final if stages == (plan.final,) else self._logits.others
+        for start, stop in self._tiles():
+            tile = Tile(tile_of(start, stop), start, self._n_real(start, stop - start))
+            self._workspace.reducer.bin(histogram, tile)
         found = {"histogram": histogram.counts, "histogram_samples": histogram.samples}
         yield stages, {name: value for name, value in found.items() if name in plan.asked.names}
 
@@ -249,13 +235,12 @@ class Block:
 
     # -------------------------------------------------------------------------------------------------- parts
 
-    def _tiles(self) -> Iterator[_Weights]:
-        head = self._plan.head
-        for start in range(0, head.n_vocab, self._plan.sizes.columns):
+    def _tiles(self) -> Iterator[tuple[int, int]]:
+        n_vocab, columns = self._plan.head.n_vocab, self._plan.sizes.columns
+        for start in range(0, n_vocab, columns):
             if self._plan.cancelled is not None and self._plan.cancelled():
                 raise Cancelled("the readout was cancelled.")
-            stop = min(start + self._plan.sizes.columns, head.n_vocab)
-            yield start, head.weight(start, stop), head.bias(start, stop)
+            yield start, min(start + columns, n_vocab)
 
     def _n_real(self, start: int, n_columns: int) -> int:
         return min(max(self._plan.head.n_tokens - start, 0), n_columns)
@@ -272,11 +257,11 @@ class Block:
         state: State,
         logits: Float[Tensor, "stage position column"],
         start: int,
-        bias: Float[Tensor, " column"] | None,
         sums: Sums,
         compared: tuple[Compared, ...],
     ) -> None:
-        n_real = self._n_real(start, logits.shape[-1])
+        n_columns = logits.shape[-1]
+        n_real, bias = self._n_real(start, n_columns), self._plan.head.bias(start, start + n_columns)
         forbids = bias is not None and bool(bias.isneginf().any())
         self._workspace.reducer.add(
             state, Tile(logits, start, n_real, state.thresholds, state.floor, compared, forbids), sums

@@ -104,6 +104,10 @@ class MatrixHead:
     def weight(self, start: int, stop: int) -> Float[Tensor, "row d_model"]:
         return self.matrix[start:stop].detach().float()
 
+    def kept(self, start: int, stop: int) -> Float[Tensor, "row d_model"]:
+        """The same rows in the type that they are kept in; a head that has this method need not be turned into fp32."""
+        return self.matrix[start:stop].detach()
+
     def bias(self, start: int, stop: int) -> Float[Tensor, " row"] | None:
         return None if self.offset is None else self.offset[start:stop].detach().float()
 

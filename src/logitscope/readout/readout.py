@@ -23,13 +23,14 @@ from logitscope.readout.sizes import Sizes, fit
 from logitscope.readout.state import Targets
 from logitscope.readout.team import n_members, together
 from logitscope.readout.torch_reducer import TorchReducer
+from logitscope.readout.triton_reducer import TritonReducer, has_triton
 from logitscope.readout.vectors import Source, as_vectors
 
 if TYPE_CHECKING:
     from logitscope.readout.head import Head
     from logitscope.readout.reducer import Reducer
 
-__all__ = ["read_out"]
+__all__ = ["cut", "read_out"]
 
 _WORTHWHILE = 1 << 26
 """Logits from which a compiled reducer saves more time than it takes to load: 100 tokens at 13 stages of GPT-2."""
@@ -73,8 +74,9 @@ def read_out(
         request: what to read out; all statistics by default.
         vocab_tile: columns of the tiles that the vocabulary is read in; by default what suits memory and caches.
         position_block: how many positions are read together, likewise.
-        reducer: makes what looks at the logits, one for each thread. By default the compiled one where numba is
-            installed and the readout is large enough to be worth loading it, and plain torch otherwise.
+        reducer: makes what looks at the logits, one for each thread. By default Triton's kernels on CUDA where
+            triton is installed; on a processor the compiled one where numba is and the readout is large enough to be
+            worth loading it; and plain torch otherwise.
         cancelled: asked before each vocabulary tile whether nobody waits for the result any more.
 
     Returns:
@@ -93,7 +95,7 @@ def read_out(
     if input_stage is not None and asked.refers_to("input"):
         references["input"] = input_stage
     n_stages = len({*stages, *references.values()})
-    team, sizes = _cut(head, n_positions, n_stages, "final" in references, asked.histogram)
+    team, sizes = cut(head, n_positions, n_stages, "final" in references, asked.histogram)
     sizes = replace(sizes, columns=vocab_tile or sizes.columns, positions=position_block or sizes.positions)
     plan = Plan(head, asked, tuple(stages), references, sizes, cancelled)
     source = as_vectors(vectors, n_positions, head.weight(0, 1).shape[1])
@@ -120,7 +122,7 @@ def read_out(
     return arrays
 
 
-def _cut(head: Head, n_positions: int, n_stages: int, keeps_final: bool, histogram: bool) -> tuple[int, Sizes]:
+def cut(head: Head, n_positions: int, n_stages: int, keeps_final: bool, histogram: bool) -> tuple[int, Sizes]:
     """On how many threads blocks are read, and how large these are."""
     team = n_members() if head.device.type == "cpu" else 1
     team = max(1, min(team, n_positions, n_positions * n_stages // _ROWS_EACH))
@@ -141,6 +143,8 @@ def _cut(head: Head, n_positions: int, n_stages: int, keeps_final: bool, histogr
 
 def _suitable(device: torch.device, n_logits: int) -> Callable[[torch.device], Reducer]:
     """Chosen by size alone, so that the same readout gives the same bits whatever was read before it."""
+    if device.type == "cuda" and has_triton():
+        return TritonReducer
     return NumbaReducer if device.type == "cpu" and n_logits >= _WORTHWHILE and has_numba() else TorchReducer
 
 

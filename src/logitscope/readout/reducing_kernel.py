@@ -257,7 +257,7 @@ def _bins(z: Any, mean: Any, scale: Any, n_bins: Any, into: Any) -> None:
         place = _f(math.floor((z[i] - mean) * scale)) + middle
         place = _ZERO if place < _ZERO else place
         place = last if place > last else place
-        into[i] = np.int32(place)
+        into[i] = np.uint8(place)
 
 
 @njit
@@ -282,7 +282,7 @@ def _bin_tile(z: Any, start: Any, n_real: Any, mean: Any, scale: Any, valid: Any
     """Takes one tile into a `Histogram`, whose arrays these are."""
     n_stages, n_positions, n = z.shape
     n_bins, n_samples = samples.shape[1:]
-    bins = np.empty(n, np.int32)
+    bins = np.empty(n, np.uint8)  # unsigned: no index counts from the end
     # Neighbours are often in the same bin; counting them in turns, none waits for the one before.
     turns = np.empty((4, n_bins), np.int32)
     room = np.empty(n_bins, np.bool_)

@@ -11,14 +11,15 @@ from math import ceil
 
 __all__ = ["Sizes", "fit"]
 
-BUDGET = {"cpu": 64 << 20, "cuda": 512 << 20}
+BUDGET = {"cpu": 80 << 20, "cuda": 512 << 20}
 """Bytes for all blocks that are read at the same time."""
 
 LEAST = 2 << 20
 """Bytes for one block, however many threads there are."""
 
-COLUMNS = 1536
-"""Of a vocabulary tile: enough for a product's full speed, few enough for what is made of it to stay in the cache."""
+COLUMNS = {"cpu": 1536, "cuda": 4096}
+"""Of a vocabulary tile: enough for a product's full speed, few enough for what is made of it to stay in the cache. A
+device's cache is too small for that; there, each tile costs the processor a fraction of a millisecond."""
 
 COPIED = 4 << 20
 """Bytes of a tile of the head where its rows have to be turned into fp32."""
@@ -75,7 +76,7 @@ def fit(
         copies_weights: whether tiles of the head are copies.
     """
     budget = max(BUDGET.get(device, BUDGET["cuda"]) // n_members, LEAST)
-    columns = min(n_vocab, COLUMNS)
+    columns = min(n_vocab, COLUMNS.get(device, COLUMNS["cuda"]))
     if copies_weights:
         columns = min(columns, max(128, COPIED // (4 * d_model)))
         budget = max(LEAST, budget - 4 * columns * d_model)
