@@ -27,17 +27,16 @@ from logitscope.model.capture import capture
 from logitscope.model.decode import Decoder
 from logitscope.model.discover import probe_ids
 from logitscope.model.model import Model
+from logitscope.model.self_check import stream_disagreement
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-__all__ = ["KeyValues", "why_not"]
+__all__ = ["KeyValues", "rounding_only", "why_not"]
 
 _TRIED: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
 
 _PROBE = 12
-_LIMIT, _HALF_LIMIT = 1e-4, 2.0**-5
-"""Largest share of max(10, magnitude) by which parts may differ from the whole; a wrong cache is off by all of it."""
 
 
 class KeyValues:
@@ -186,6 +185,12 @@ def why_not(model: Model) -> str:
     return _TRIED[body]
 
 
+def rounding_only(model: Model, disagreement: float) -> bool:
+    """Whether two ways to run a model differ by no more than rounding; a wrong one is off by as much as it has."""
+    half = torch.finfo(model.anatomy.weight.dtype).bits < 32
+    return disagreement <= (2.0**-5 if half else 1e-4)
+
+
 def _reason(model: Model) -> str:
     if model.length_dependent:
         return "its rotary scaling depends on the length of the text"
@@ -202,8 +207,7 @@ def _reason(model: Model) -> str:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a model of any class raises when it is run so
         return f"it fails with keys and values ({type(error).__name__})"
-    half = torch.finfo(model.anatomy.weight.dtype).bits < 32
-    if not off <= (_HALF_LIMIT if half else _LIMIT):
+    if not rounding_only(model, off):
         return f"in parts its numbers are off by {off:.1e}"
     return ""
 
@@ -211,15 +215,14 @@ def _reason(model: Model) -> str:
 def _disagreement(model: Model, ids: list[int]) -> float:
     """Read at once, in parts, and gone back in between: how far the last stage is off, as a share of max(10, size)."""
     anatomy, half = model.anatomy, len(ids) // 2
-    whole = capture(anatomy, torch.tensor(ids), (anatomy.last_stage,)).vectors[anatomy.last_stage].double()
+    whole = capture(anatomy, torch.tensor(ids), (anatomy.last_stage,)).vectors[anatomy.last_stage]
     held = object.__new__(KeyValues)
     held._begin(model)
     held.extend(list(reversed(ids)))
     held.crop(0)
     held.extend([*ids[:half], *reversed(ids[half:])])
     held.crop(half)
-    parts = [held.extend(some)[anatomy.last_stage].double() for some in (ids[half : half + 1], ids[half + 1 :])]
+    parts = [held.extend(some)[anatomy.last_stage] for some in (ids[half : half + 1], ids[half + 1 :])]
     if any(layer.keys is None or layer.keys.shape[-2] != len(ids) for layer in held._layers):
         return float("inf")
-    difference = torch.cat(parts) - whole[half:]
-    return float((difference.abs() / whole[half:].abs().clamp(min=10.0)).max())
+    return stream_disagreement(torch.cat(parts), whole[half:])

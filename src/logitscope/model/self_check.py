@@ -23,7 +23,7 @@ from logitscope.model.decode import Decoder, head_logits
 from logitscope.model.discover import probe_ids
 from logitscope.model.running import device_of
 
-__all__ = ["LIMIT", "LOGITS_LIMIT", "SelfCheck", "self_check"]
+__all__ = ["LIMIT", "LOGITS_LIMIT", "SelfCheck", "self_check", "stream_disagreement"]
 
 LOGITS_LIMIT = 1e-6
 """Largest disagreement of fp32 logits, as a share of max(10, the largest of them): the numeric contract's tolerance."""
@@ -95,8 +95,8 @@ def _disagreement(a: Tensor, b: Tensor) -> float:
     return ((a - b).abs().max() / max(10.0, b.abs().max().item())).item()
 
 
-def _stream_disagreement(a: Tensor, b: Tensor) -> float:
-    """The same with each number's own magnitude: a few huge features must not hide errors in all others."""
+def stream_disagreement(a: Tensor, b: Tensor) -> float:
+    """The largest difference as a share of max(10, size), each number having its own: huge features hide no errors."""
     a, b = a.detach().cpu().double(), b.detach().cpu().double()
     if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
         return float("inf")
@@ -139,7 +139,7 @@ def _blocks(anatomy: Anatomy, captured: Captured, stages: tuple[str, ...]) -> fl
 
 def _rerun(anatomy: Anatomy, captured: Captured, stage: str, after: str) -> float:
     until = int(after.partition(".")[0]) + 1
-    return _stream_disagreement(
+    return stream_disagreement(
         resume(anatomy, captured, captured.vectors[stage], stage, until), captured.vectors[after]
     )
 
@@ -174,7 +174,7 @@ def _block_residual(block: Block, captured: Captured, returned: dict[tuple[int, 
     attention, mlp = returned[block.index, "attn"], returned[block.index, "mlp"]
     if block.kind == "parallel":
         total = entry + block.mlp.multiplier * (attention + mlp)
-        return _stream_disagreement(total, leave)
+        return stream_disagreement(total, leave)
     middle = at(f"{block.index}.attn")
     worst = 0.0
     for sublayer, output, before, after in (
@@ -182,7 +182,7 @@ def _block_residual(block: Block, captured: Captured, returned: dict[tuple[int, 
         (block.mlp, mlp, middle, leave),
     ):
         total = output if sublayer.includes_residual else before + sublayer.multiplier * output
-        worst = max(worst, _stream_disagreement(total, after))
+        worst = max(worst, stream_disagreement(total, after))
     return worst
 
 

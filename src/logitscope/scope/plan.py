@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypedDict
 
 import numpy as np
@@ -81,6 +82,11 @@ class Plan:
     def inside(self, window: Window) -> np.ndarray:
         """The positions asked for that this window reads out."""
         return self.positions[(self.positions >= window.first) & (self.positions < window.stop)]
+
+    @cached_property
+    def following(self) -> np.ndarray:
+        """The token after each position of the text; −1 after the last."""
+        return np.append(self.tokens.ids[1:], -1)
 
     @property
     def context_lengths(self) -> np.ndarray:

@@ -88,15 +88,20 @@ class Reading:
         self, stages: Sequence[str], vectors: Mapping[str, Tensor], positions: np.ndarray
     ) -> dict[str, np.ndarray]:
         """The statistics of some stages at some positions of the text, from what the head reads there."""
-        ids = self.plan.tokens.ids
+        return self.read_ids(stages, vectors, self.plan.tokens.ids[positions], self.plan.following[positions])
+
+    def read_ids(
+        self, stages: Sequence[str], vectors: Mapping[str, Tensor], input_ids: np.ndarray, next_ids: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """The same at positions of any texts with these settings, by the tokens there and those that follow."""
         return read_out(
             self._head,
             stages,
             vectors,
             final=self.model.anatomy.last_stage,
             input_stage=next((name for name in (_INPUT, "embed") if name in vectors), None),
-            input_ids=ids[positions],
-            next_ids=np.append(ids[1:], -1)[positions],
+            input_ids=input_ids,
+            next_ids=next_ids,
             request=self.plan.request,
             cancelled=self.cancelled,
         )
@@ -185,6 +190,7 @@ def read_whole(
     *,
     progress: Callable[[int, int], None] | None = None,
     prefix: Remembered | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Trace:
     """All stages of one window after the other, so that no more than one window's vectors are held.
 
@@ -193,8 +199,9 @@ def read_whole(
         plan: what is to be read.
         progress: called with (done, total) positions.
         prefix: what an earlier reading left behind.
+        cancelled: asked between blocks of the model's run and between tiles of the readout.
     """
-    reading = Reading(model, plan, prefix=prefix)
+    reading = Reading(model, plan, cancelled, prefix)
     parts: list[dict[str, np.ndarray]] = []
     done = 0
     with conditions(model), nullcontext() if prefix is None else prefix.in_use(model):

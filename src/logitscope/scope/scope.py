@@ -19,6 +19,7 @@ from logitscope.editing.words import Source, Wanted
 from logitscope.model.embedded import DEFAULT
 from logitscope.model.load import load_model
 from logitscope.model.model import Model
+from logitscope.scope.batches import read_many
 from logitscope.scope.following import read_following
 from logitscope.scope.increments import read_increments
 from logitscope.scope.pieces import read_pieces
@@ -170,6 +171,39 @@ class Scope:
         """
         plan = plan_trace(self.model, text, ids, **asked)
         return read_pieces(self.model, plan, progress=progress, cancelled=cancelled, prefix=prefix)
+
+    def trace_many(
+        self,
+        texts: Iterable[str] | None = None,
+        *,
+        ids: Iterable[Sequence[int]] | None = None,
+        batch_size: int = 16,
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        **asked: Unpack[Keywords],
+    ) -> Iterator[Trace]:
+        """A trace of each of many texts, in their order, made from several texts at once.
+
+        Texts of like length go together and shorter ones are filled up behind their end, where a causal model does not
+        look; whether that holds of this model is tried out first. Each number is that of `trace` but for rounding.
+        Texts are taken a few batches at a time, so that there may be any number of them. Those longer than the model's
+        context, and those read through a lens that runs blocks, are read one by one.
+
+        Args:
+            texts: what to read; or `ids`.
+            ids: token ids of each text instead.
+            batch_size: how many texts go together at most; fewer where they are long or the model is large.
+            progress: called with (done, total) texts; the total is of those seen so far where `texts` has no length.
+            cancelled: asked between the model's blocks and between vocabulary tiles; once it says yes, `Cancelled` is
+                raised.
+            asked: further keywords of `trace`, the same for all.
+
+        Raises:
+            InputError: something asked for does not exist; which text it is about is said.
+            ResourceError: memory ran out.
+            Cancelled: `cancelled` said so.
+        """
+        return read_many(self.model, texts, ids, asked, batch_size, progress, cancelled)
 
     def remember(self, limit_mib: float = 256) -> Remembered:
         """A memory to pass as `prefix` to `trace` or `pieces`, so that reading an edited text costs what changed.
