@@ -26,6 +26,8 @@ export interface Layout {
   readonly top: number;
   /** Of the input tokens. */
   readonly bottom: number;
+  /** Past the last column, into which its label leans. */
+  readonly right: number;
 }
 
 export interface Painting {
@@ -66,14 +68,21 @@ export function layoutOf(
   chrome: Chrome,
   size: Pick<Layout, "width" | "height" | "cellWidth" | "cellHeight">,
 ): Layout {
-  context.font = `${SIZE}px ${chrome.sans}`;
   const widest = (labels: readonly string[]) =>
     Math.max(0, ...[...new Set(labels)].map((label) => context.measureText(label).width));
+  context.font = `600 ${SIZE}px ${chrome.sans}`;
   const stages = spec.rows.map((row) => stageLabel(row));
-  const left = Math.min(size.width * 0.3, Math.max(widest(stages), context.measureText("input").width) + 14);
+  const left = Math.min(size.width * 0.3, Math.max(widest(stages), context.measureText("input").width) + 16);
   const leaning = (labels: readonly string[]) => Math.min(74, widest(labels) * Math.SQRT1_2 + 16);
   const next = spec.columns.map((column) => `${column.next ?? ""}★`);
-  return { ...size, left, top: leaning(next), bottom: leaning(spec.columns.map((column) => column.input)) };
+  const top = leaning(next);
+  return {
+    ...size,
+    left,
+    top,
+    bottom: leaning(spec.columns.map((column) => column.input)),
+    right: Math.max(0, top - size.cellWidth / 2),
+  };
 }
 
 function stageLabel(row: GridSpec["rows"][number]): string {
