@@ -45,8 +45,7 @@ def serving(scopes: list[Scope], settings: Settings) -> Iterator[tuple[int, Any]
 
 
 def connected(port: int) -> socket.socket:
-    one = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-    return one
+    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
 
 
 def request(path: str, body: object, *headers: str) -> bytes:

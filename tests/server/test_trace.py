@@ -251,6 +251,7 @@ async def test_a_newer_request_of_a_page_takes_the_place_of_its_older_one(gated:
     *_, failed, ended = frames_of(b"".join(older.parts))
     assert failed["status"] == 409
     assert not ended
+    await asyncio.to_thread(gated.ended.acquire)
     gated.go.set()
     await newer.end()
     assert frames_of(b"".join(newer.parts))[3]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -75,7 +76,7 @@ def _assembled(desk: Desk, settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title=TITLE,
-        version=_version(),
+        version=version("logitscope"),
         description="What a language model is about to say, at every token and after every block.",
         openapi_url="/api/openapi.json",
         docs_url=None,
@@ -123,12 +124,6 @@ def _untitled(part: Any) -> Any:
     if isinstance(part, dict):
         return {k: _untitled(v) for k, v in part.items() if k != "title" or not isinstance(v, str)}
     return [_untitled(v) for v in part] if isinstance(part, list) else part
-
-
-def _version() -> str:
-    from logitscope import __version__
-
-    return __version__
 
 
 async def _tidy(desk: Desk, seconds: float) -> None:
