@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from logitscope.editing.words import text_of
 from logitscope.errors import InputError
 from logitscope.lens import Lens, parse_lens
 from logitscope.model.decode import Decoder
@@ -157,13 +158,8 @@ def _tokens(model: Model, text: str | None, ids: Sequence[int] | None, bos: bool
         raise InputError("give either a text or ids, one of the two.")
     if text is not None:
         return model.tokeniser.encode(text, bos=bos)
-    given = [] if ids is None else [_whole(i, "token id") for i in ids]
-    beginning = model.tokeniser.hf.bos_token_id
-    if bos and beginning is None:
-        raise InputError("bos=True was given, but this tokenizer has no BOS token. Leave it out.")
-    if bos and given[:1] != [beginning]:
-        return model.tokeniser.from_ids([int(beginning), *given]), "added"
-    return model.tokeniser.from_ids(given), "tokenizer" if given[:1] == [beginning] else "none"
+    found = text_of(model, [] if ids is None else list(ids), bos=bos)
+    return found.tokens, found.bos
 
 
 def _stages(model: Model, stages: Sequence[str] | None, subblocks: bool, embed: bool) -> tuple[str, ...]:
