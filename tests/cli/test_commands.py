@@ -125,7 +125,7 @@ def test_each_followed_token_has_a_grid(scope: FakeScope, run) -> None:
     out = run("lens", TEXT, "--watch", " a", "--watch", " the", "--value", "watch_rank").out
     assert out.count("coloured by watch_rank of ") == 2
     assert "watch_rank of ␣the" in out
-    assert "coloured by watch_prob of ␣a" in run("lens", TEXT, "--watch", " a").out
+    assert "coloured by watch_rank of ␣a" in run("lens", TEXT, "--watch", " a").out
 
 
 def test_numbers_are_written_into_cells_when_asked_for(scope: FakeScope, run, monkeypatch) -> None:

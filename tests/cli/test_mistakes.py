@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logitscope.cli.lens import parse_window
+from logitscope.cli.positions import parse_window
 from logitscope.errors import InputError
 from tests.cli.conftest import FakeScope, assert_one_line
 
@@ -24,7 +24,9 @@ def test_no_text_at_a_terminal(scope: FakeScope, run) -> None:
         (["likelihood", ""], "the text is empty"),
         (["likelihood", TEXT, "--file", "x"], "both given"),
         (["likelihood", TEXT, "--scale", "log"], "there are bits, relative"),
-        (["likelihood", TEXT, "--by", "page"], "there are token, word, line"),
+        (["likelihood", TEXT, "--by", "page"], "there are token, word, line, sentence"),
+        (["likelihood", TEXT, "--value", "kl"], "there are surprisal_bits, next_rank, entropy_bits"),
+        (["likelihood", TEXT, "--value", "next_rank", "--scale", "relative"], "has an axis of its own"),
         (["likelihood", TEXT, "--top", "-1"], "it takes 0 or more"),
         (["likelihood", TEXT, "--top", "many"], "see logitscope likelihood --help"),
         (["likelihood", TEXT, "more", "words"], "see logitscope likelihood --help"),

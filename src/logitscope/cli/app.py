@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from logitscope.cli.ask import ask
+from logitscope.cli.depth import depth
 from logitscope.cli.evolution import evolution
 from logitscope.cli.fill import fill
 from logitscope.cli.histogram import histogram
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (likelihood, lens, evolution, histogram, fill, replace, ask):
+for command in (likelihood, lens, evolution, histogram, depth, fill, replace, ask):
     app.command()(command)
 app.command("continue")(go_on)
 for command in (trace, models, serve):

@@ -1,29 +1,26 @@
-"""What `evolution` and `histogram` have in common: one position, and the tokens that the model ranks highest there.
-
-Which tokens those are is only known once the text has been read, so it is read twice: first the last stage of the one
-position, then every stage of it with those tokens followed.
-"""
+"""What `evolution` and `histogram` have in common: one position, and the tokens that are followed there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from logitscope.cli.options import Request, option
 from logitscope.cli.tracing import get_trace
+from logitscope.cli.watching import watched
 from logitscope.errors import InputError
 
 if TYPE_CHECKING:
     from logitscope.scope import Scope
     from logitscope.trace import Trace
 
-__all__ = ["NORMS", "Norm", "Position", "TopK", "follow"]
+__all__ = ["NORMS", "Norm", "Position", "TopK", "check_norm", "check_top_k", "follow"]
 
 NORMS = ("final", "plain", "none")
 
 Position = Annotated[
-    int,
-    option("--position", "Which prediction: of what follows this token; negative from the end.", "-p", default=True),
+    int | None,
+    option("--position", "Which prediction: of what follows this token; negative from the end, -1 by default.", "-p"),
 ]
 TopK = Annotated[int | None, option("--top-k", "How many of the likeliest tokens to follow; 10 by default.")]
 Norm = Annotated[
@@ -34,8 +31,28 @@ Norm = Annotated[
 ]
 
 
-def follow(request: Request, position: int, top_k: int | None, norm: str | None, *, histogram: bool) -> Trace:
-    """A trace of one position with its likeliest tokens followed; or the saved one.
+def check_norm(norm: str | None) -> None:
+    """Refuses a norm that does not exist."""
+    if norm is not None and norm not in NORMS:
+        raise InputError(f'--norm "{norm}" was given; there are {", ".join(NORMS)}.')
+
+
+def check_top_k(top_k: int | None) -> None:
+    """Refuses fewer than one token."""
+    if top_k is not None and top_k < 1:
+        raise InputError(f"--top-k {top_k} was given; it takes 1 or more.")
+
+
+def follow(
+    request: Request,
+    position: int,
+    top_k: int | None,
+    norm: str | None,
+    *,
+    histogram: bool = False,
+    watch: Sequence[str] | None = None,
+) -> Trace:
+    """A trace of one position with its likeliest tokens followed, or those that were named; or the saved one.
 
     Args:
         request: the shared options.
@@ -43,24 +60,22 @@ def follow(request: Request, position: int, top_k: int | None, norm: str | None,
         top_k: how many tokens.
         norm: what the stages are read through; which tokens are likeliest is the model's own, final norm's answer.
         histogram: also the histogram of all logits.
+        watch: tokens to follow instead of the likeliest.
 
     Raises:
         InputError: an option that does not fit.
     """
-    if norm is not None and norm not in NORMS:
-        raise InputError(f'--norm "{norm}" was given; there are {", ".join(NORMS)}.')
-    if top_k is not None and top_k < 1:
-        raise InputError(f"--top-k {top_k} was given; it takes 1 or more.")
+    check_norm(norm)
+    check_top_k(top_k)
+    if watch and top_k is not None:
+        raise InputError("--top-k and --watch were both given; the likeliest tokens are followed, or those named.")
 
     def asked(scope: Scope) -> Mapping[str, Any]:
-        return {"positions": [position], "norm": norm or "final", "histogram": histogram}
+        return {"norm": norm or "final", "histogram": histogram}
 
-    def make(scope: Scope, text: str, *, norm: str, histogram: bool, progress: Any, **reading: Any) -> Trace:
-        last = scope.stages()[-1:]
-        first = scope.trace(text, stages=last, statistics=["top_ids"], top_k=top_k, **reading)
-        likeliest = first["top_ids"][0, 0].tolist()
-        return scope.trace(
-            text, subblocks=True, watch=likeliest, norm=norm, histogram=histogram, progress=progress, **reading
-        )
+    def make(scope: Scope, text: str, **reading: Any) -> Trace:
+        if watch:
+            return scope.trace(text, positions=[position], subblocks=True, watch=watched(watch), **reading)
+        return scope.follow(text, position, top_k=top_k, **reading)
 
-    return get_trace(request, asked, needs_model={"--norm": norm}, make=make)
+    return get_trace(request, asked, needs_model={"--norm": norm, "--watch": watch or None}, make=make)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 from logitscope.cli.following import Norm, Position, TopK, follow
 from logitscope.cli.options import Request, option, takes
-from logitscope.cli.writing import check_out, only_drawn, write_numbers, write_picture
-from logitscope.errors import InputError
+from logitscope.cli.watching import Watch
+from logitscope.cli.writing import Pager, check_out, only_drawn, show, write_numbers, write_picture
 
 __all__ = ["histogram"]
 
@@ -19,19 +20,34 @@ Stage = Annotated[
 
 @takes(Request)
 def histogram(
-    request: Request, position: Position = -1, stage: Stage = None, top_k: TopK = None, norm: Norm = None
+    request: Request,
+    position: Position = None,
+    stage: Stage = None,
+    watch: Watch = None,
+    top_k: TopK = None,
+    norm: Norm = None,
+    pager: Pager = False,
 ) -> None:
-    """Draw the histogram of all standardised logits at one position, stage by stage, into a picture.
+    """Show the histogram of all standardised logits at one position, stage by stage.
 
-    The tokens that the whole model ranks highest are named where they lie.
+    The tokens that the whole model ranks highest, or those that are named, are shown where they lie.
     """
-    if request.out is None and not request.json:
-        raise InputError("a histogram is drawn into a file; give -o FILE (.png, .svg, .pdf), or --json.")
     check_out(request.out, pictures=True)
     only_drawn(request, {"--stage": stage or None})
-    trace = follow(request, position, top_k, norm, histogram=True)
-    if write_numbers(trace, request) or request.out is None:
+    at = -1 if position is None else position
+    trace = follow(request, at, top_k, norm, histogram=True, watch=watch)
+    if write_numbers(trace, request):
         return
-    from logitscope import plot
+    from logitscope.view.histogram import histogram as histogram_of
 
-    write_picture(plot.histogram(trace, position, stage, top_k), request.out)
+    drawn = histogram_of(trace, at, stage, top_k)
+    if request.out is not None:
+        from logitscope.render.figure import draw_histogram
+
+        write_picture(draw_histogram(drawn), request.out)
+        return
+    from logitscope.render.terminal import screen
+    from logitscope.render.terminal.histogram import render_histogram
+
+    on = screen(sys.stdout)
+    show(on, render_histogram(drawn, on), pager=pager)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+from logitscope.cli.following import Norm, check_norm
 from logitscope.cli.options import Request, option, takes
+from logitscope.cli.positions import parse_window
 from logitscope.cli.tracing import get_trace
 from logitscope.cli.watching import Watch, watched
 from logitscope.cli.writing import Pager, check_out, only_drawn, show, write_numbers, write_picture
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
     from logitscope.scope import Scope
     from logitscope.trace import Trace
 
-__all__ = ["lens", "parse_window"]
-
-_NORMS = ("final", "plain", "none")
-
+__all__ = ["lens"]
 
 Value = Annotated[
     str | None,
@@ -44,9 +42,6 @@ Columns = Annotated[
 Lens = Annotated[
     str | None,
     option("--lens", "logit (the default), or tail:N: the model's last blocks from N on run on earlier stages."),
-]
-Norm = Annotated[
-    str | None, option("--norm", "final (the default), plain (without the learned scale and shift) or none.")
 ]
 TopK = Annotated[int | None, option("--top-k", "Likeliest tokens to keep in files and JSON; 10 by default.")]
 
@@ -75,12 +70,12 @@ def lens(
     from logitscope.view.scale import drawable
 
     drawing = {"--value": value, "--top-down": top_down or None, "--numbers": numbers, "--columns": columns}
-    value = value or ("watch_prob" if watch else "top_prob")
+    # A word's influence shows in its rank, long before it has any probability.
+    value = value or ("watch_rank" if watch else "top_prob")
     drawable(value)
     if every < 1:
         raise InputError(f"--every {every} was given; it takes 1 (all blocks) or more.")
-    if norm is not None and norm not in _NORMS:
-        raise InputError(f'--norm "{norm}" was given; there are {", ".join(_NORMS)}.')
+    check_norm(norm)
     if value.startswith("watch_") and not watch and request.saved is None:
         raise InputError(f"{value} needs a token to follow; name one with --watch TOKEN.")
     shown = parse_window(window)
@@ -119,21 +114,6 @@ def lens(
 
     on = screen(sys.stdout)
     show(on, Group(*(render_grid(grid, on, numbers) for grid in grids)), pager=pager)
-
-
-def parse_window(window: str | None) -> tuple[int | None, int | None] | None:
-    """`A:B` as the two ends of a Python slice.
-
-    >>> parse_window("3:10"), parse_window(":-2"), parse_window(None)
-    ((3, 10), (None, -2), None)
-    """
-    if window is None:
-        return None
-    match = re.fullmatch(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*", window, re.ASCII)
-    if match is None:
-        raise InputError(f'--window "{window}" was given; write A:B, such as 0:12, 40: or :-1.')
-    start, stop = (None if end is None else int(end) for end in match.groups())
-    return start, stop
 
 
 def _stages(trace: Trace, subblocks: bool) -> Trace:

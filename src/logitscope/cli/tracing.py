@@ -8,8 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from logitscope.cli.options import ModelOptions, Request
 from logitscope.cli.reading import UTF_8, read_text
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
     from logitscope.scope import Scope
     from logitscope.trace import Trace
 
-__all__ = ["DEFAULT_MODEL", "get_trace", "load_scope"]
+__all__ = ["DEFAULT_MODEL", "get_trace", "load_scope", "with_model"]
+
+T = TypeVar("T")
 
 DEFAULT_MODEL = "embedded:tales"
 
@@ -44,18 +45,30 @@ def get_trace(
     """
     if request.saved is not None:
         return _open(request, needs_model)
+
+    def read(scope: Scope, text: str, **reading: Any) -> Trace:
+        options = dict(asked(scope))
+        return scope.trace(text, **reading, **options) if make is None else make(scope, text, **reading, **options)
+
+    return with_model(request, read)
+
+
+def with_model(request: Request, read: Callable[..., T]) -> T:
+    """What `read` makes of the text that was given and the model that was named.
+
+    Args:
+        request: the shared options.
+        read: called with the scope, the text, and what the shared options say of reading: `bos`, `window`, `stride` and
+            `progress`.
+
+    Raises:
+        LogitscopeError: whatever does not fit.
+    """
     text = read_text(request.text, request.file, request.encoding or UTF_8, request.sample)
     with _progress() as advance:
         scope = load_scope(request.model, request)
-        options = dict(asked(scope))
-        read = scope.trace if make is None else partial(make, scope)
         return read(
-            text,
-            bos=bool(request.bos),
-            window=request.window_size,
-            stride=request.stride,
-            progress=advance,
-            **options,
+            scope, text, bos=bool(request.bos), window=request.window_size, stride=request.stride, progress=advance
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,24 +18,38 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from logitscope.render.terminal import Screen
-    from logitscope.trace import Trace
+    from logitscope.trace import Increments, Trace
 
-__all__ = ["Pager", "check_out", "only_drawn", "show", "write_numbers", "write_picture"]
+__all__ = [
+    "TABLES",
+    "Pager",
+    "check_out",
+    "only_drawn",
+    "show",
+    "write_increments",
+    "write_numbers",
+    "write_picture",
+    "write_values",
+]
 
 Pager = Annotated[bool, option("--pager", "Page what is taller than the screen.")]
 
 SUFFIXES = (".safetensors", ".json", ".csv", ".parquet")
 
+TABLES = (".json", ".csv", ".parquet")
+"""The same for what is no trace."""
+
 NOT_YET = (".html",)
 """What a later version writes; named so that the error can say "not yet"."""
 
 
-def check_out(out: Path | None, *, pictures: bool = False) -> None:
+def check_out(out: Path | None, *, pictures: bool = False, known: Sequence[str] = SUFFIXES) -> None:
     """Refuses an output file that could not be written, before any time is spent on a model.
 
     Args:
         out: the file.
         pictures: whether the command draws into files too.
+        known: suffixes of the numbers that the command writes.
     """
     if out is None:
         return
@@ -43,7 +57,7 @@ def check_out(out: Path | None, *, pictures: bool = False) -> None:
     if final.is_dir():
         raise TraceError(f"{out} is a folder; name a file in it.")
     suffix = out.suffix.lower()
-    known = (*SUFFIXES, *(PICTURES if pictures else ()))
+    known = (*known, *(PICTURES if pictures else ()))
     if suffix not in known:
         why = {**dict.fromkeys(PICTURES, "no format of this command"), **dict.fromkeys(NOT_YET, "not written yet")}
         raise InputError(f'{out} ends in "{suffix}", which is {why.get(suffix, "no format")}; use {", ".join(known)}.')
@@ -79,6 +93,32 @@ def write_numbers(trace: Trace, request: Request) -> bool:
         # Escapes instead of UTF-8, as in files: a text can hold half of a surrogate pair.
         numbers: dict[str, Any] = {**trace.to_dict(), "summary": _summary(trace)}
         sys.stdout.write(json.dumps(numbers, allow_nan=False) + "\n")
+    return request.numeric and not request.drawn
+
+
+def write_increments(found: Increments, request: Request) -> bool:
+    """The same for increments, which are no trace."""
+    if request.out is not None and not request.drawn:
+        from logitscope.trace.export import write_increments as write
+
+        write(found, request.out)
+        say(f"wrote {request.out}")
+    if request.json:
+        sys.stdout.write(json.dumps(found.to_dict(), allow_nan=False) + "\n")
+    return request.numeric and not request.drawn
+
+
+def write_values(values: Mapping[str, Any], request: Request) -> bool:
+    """The same for plain values, which go into JSON alone."""
+    text = json.dumps(values, allow_nan=False) + "\n" if request.numeric else ""
+    if request.out is not None and not request.drawn:
+        from logitscope.trace.atomic import write_atomically
+
+        with write_atomically(request.out) as file:
+            file.write(text.encode("ascii"))
+        say(f"wrote {request.out}")
+    if request.json:
+        sys.stdout.write(text)
     return request.numeric and not request.drawn
 
 

@@ -70,7 +70,7 @@ def _increments(model: Model, plan: Plan) -> Increments:
     if not followed:
         ranked = read_last(replace(plan.request, statistics=frozenset({"top_ids"})))
         followed = tuple(ranked["top_ids"][0, 0].tolist())
-    wanted = Request(watch=followed, statistics=frozenset({"watch_logit", "watch_rank"}))
+    wanted = Request(top_k=1, watch=followed, statistics=frozenset({"watch_logit", "watch_rank"}))
     final = read_last(wanted)
     # What is taken apart is the score that the softcap reads; what it makes of it is no sum.
     uncapped = final if anatomy.softcap is None else read_last(wanted, softcap=None)
