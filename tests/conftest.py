@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("LOGITSCOPE_SHARED", ROOT.parent / "shared"))
 ABSENT = f"needs the shared data, and {SHARED} is not there (set LOGITSCOPE_SHARED)"
 
+NO_BROWSER = "needs chromium, and there is none (apt-get install chromium, or name one in LOGITSCOPE_CHROMIUM)"
+
 # Read when huggingface_hub is first imported: no test depends on the network, not even by accident.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -47,7 +49,8 @@ def embedded() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if ABSENT in str(r.longrepr)]
-    if skipped:
-        terminalreporter.section("NOT TESTED HERE", sep="!", red=True, bold=True)
-        terminalreporter.line(f"{len(skipped)} tests were skipped; each {ABSENT}.")
+    for reason in (ABSENT, NO_BROWSER):
+        skipped = [r for r in terminalreporter.stats.get("skipped", []) if reason in str(r.longrepr)]
+        if skipped:
+            terminalreporter.section("NOT TESTED HERE", sep="!", red=True, bold=True)
+            terminalreporter.line(f"{len(skipped)} tests were skipped; each {reason}.")

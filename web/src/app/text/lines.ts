@@ -16,26 +16,25 @@ export interface Part {
 }
 
 export interface Chunk {
-  readonly start: number;
   readonly text: string;
   readonly parts: readonly Part[];
 }
 
 export interface Line {
-  readonly start: number;
   readonly chunks: readonly Chunk[];
   /** The stretch that holds the line break; -1 where there is none or nothing is known. */
   readonly broken: number;
 }
 
-/** Characters after which a chunk ends with the next stretch. */
+/** Characters after which a chunk ends with the next stretch, or with the next good place of a plain text. */
 const CHUNK = 300;
 
 /**
  * The lines of a text.
  *
  * @param stretches in order, without overlap; the text between and after them is plain.
- * @param before the lines of the last call: those that have not changed are the same objects again, and are not redrawn.
+ * @param before the lines of the last call: lines and chunks that have not changed are the same objects again, and are not
+ *   drawn again.
  */
 export function linesOf(text: string, stretches: readonly Stretch[], before: readonly Line[] = []): Line[] {
   const lines: Line[] = [];
@@ -47,8 +46,10 @@ export function linesOf(text: string, stretches: readonly Stretch[], before: rea
     let parts: Part[] = [];
     let from = start;
     let at = start;
+    const old = before[lines.length];
+    const again = keeper(old?.chunks ?? []);
     const close = () => {
-      if (parts.length) chunks.push({ start: from, text: text.slice(from, at), parts });
+      if (parts.length) chunks.push(again({ text: text.slice(from, at), parts }));
       parts = [];
       from = at;
     };
@@ -60,7 +61,7 @@ export function linesOf(text: string, stretches: readonly Stretch[], before: rea
       for (const to of known ? [stop] : cuts(text, at, stop)) {
         parts.push({ text: text.slice(at, to), index: known ? index : -1 });
         at = to;
-        if (at - from >= CHUNK) close();
+        if (at - from >= CHUNK || !known) close();
       }
       if (known && stretch.end <= at) index++;
     }
@@ -68,9 +69,8 @@ export function linesOf(text: string, stretches: readonly Stretch[], before: rea
     while (index < stretches.length && stretches[index]!.end <= end) index++;
     const holder = stretches[index];
     const broken = after > end && holder !== undefined && holder.start < after ? index : -1;
-    const line: Line = { start, chunks, broken };
-    const old = before[lines.length];
-    lines.push(old && sameLine(old, line) ? old : line);
+    const same = old?.broken === broken && old.chunks.length === chunks.length;
+    lines.push(same && chunks.every((chunk, i) => chunk === old.chunks[i]) ? old : { chunks, broken });
   }
   return lines;
 }
@@ -86,28 +86,41 @@ function* bounds(text: string): Generator<[start: number, end: number, after: nu
   yield [start, text.length, text.length];
 }
 
+/** Where a plain stretch is cut: after spaces that depend on the letters beside them only, so that typing moves few of them. */
 function cuts(text: string, start: number, end: number): number[] {
   const found: number[] = [];
-  for (let at = start + CHUNK; at < end; at += CHUNK) {
-    // Not within a surrogate pair.
-    if ((text.charCodeAt(at) & 0xfc00) === 0xdc00) at++;
-    if (at < end) found.push(at);
+  let from = start;
+  for (let at = start + CHUNK / 2; at < end; at++) {
+    const good = text.charCodeAt(at - 1) === 0x20 && ((text.charCodeAt(at) + text.charCodeAt(at - 2)) & 3) === 0;
+    // A text without spaces is cut all the same, but not within a surrogate pair.
+    const must = at - from >= 2 * CHUNK && (text.charCodeAt(at) & 0xfc00) !== 0xdc00;
+    if (!good && !must) continue;
+    found.push(at);
+    from = at;
+    at += CHUNK / 2;
   }
   return [...found, end];
 }
 
-function sameLine(a: Line, b: Line): boolean {
+/** Gives chunks that were there before as the same objects, each once, in their order. */
+function keeper(before: readonly Chunk[]): (chunk: Chunk) => Chunk {
+  let next = 0;
+  return (chunk) => {
+    // What was typed moves few chunks by few places.
+    for (let i = next; i < Math.min(before.length, next + 4); i++) {
+      const old = before[i]!;
+      if (!alike(old, chunk)) continue;
+      next = i + 1;
+      return old;
+    }
+    return chunk;
+  };
+}
+
+function alike(a: Chunk, b: Chunk): boolean {
   return (
-    a.start === b.start &&
-    a.broken === b.broken &&
-    a.chunks.length === b.chunks.length &&
-    a.chunks.every((chunk, i) => {
-      const other = b.chunks[i]!;
-      return (
-        chunk.text === other.text &&
-        chunk.parts.length === other.parts.length &&
-        chunk.parts.every((part, j) => part.index === other.parts[j]!.index && part.text === other.parts[j]!.text)
-      );
-    })
+    a.text === b.text &&
+    a.parts.length === b.parts.length &&
+    a.parts.every((part, i) => part.index === b.parts[i]!.index && part.text === b.parts[i]!.text)
   );
 }

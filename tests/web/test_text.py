@@ -1,0 +1,228 @@
+"""The text as a person meets it: typed, coloured, pointed at, kept, walked through, linked to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from logitscope.scope import Scope
+from logitscope.trace import Trace
+from logitscope.view import alternatives, likelihood
+from tests.web.conftest import figures, listening, read, tokens_drawn, type_text
+
+Open = Callable[[str], Page]
+
+TEXT = "The fisherman put out to sea, and the sea put out to the fisherman."
+
+
+def inspected(trace: Trace, position: int) -> dict[str, str]:
+    """What the inspector has to say of a token, by the library alone."""
+    found = alternatives(trace, position)
+    assert found.actual is not None
+    assert found.actual.bits is not None
+    assert found.expected_bits is not None
+    return {
+        "bits": f"{found.actual.bits:.2f}",
+        "rank": f"{found.actual.rank:,}",
+        "entropy": f"{found.expected_bits:.2f}",
+    }
+
+
+def shown(page: Page) -> dict[str, str]:
+    return {name: value for name, value in figures(page).items() if name != "chance"}
+
+
+def test_a_typed_text_is_coloured_token_by_token_with_the_numbers_of_the_library(opened: Open, tales: Scope) -> None:
+    page = opened("")
+    type_text(page, TEXT)
+    trace = tales.trace(TEXT)
+    spec = likelihood(trace)
+    assert tokens_drawn(page) == [run.text for run in spec.runs]
+    drawn = page.evaluate("[...document.querySelectorAll('.layer .run')].map(e => getComputedStyle(e).backgroundColor)")
+    for run, colour in zip(spec.runs[1:], drawn[1:], strict=True):
+        channels = [int(run.colour[i : i + 2], 16) for i in (1, 3, 5)]
+        assert colour == f"rgb({channels[0]}, {channels[1]}, {channels[2]})", run.text
+    totals = page.get_by_label("Totals of the text").inner_text()
+    assert f"{spec.summary.total_bits:.1f}\nbits" in totals.replace(" bits", "\nbits")
+    for position in (1, 5, len(trace.ids) - 1):
+        page.locator(".layer .run").nth(position).hover(force=True)
+        page.wait_for_function(
+            "label => document.querySelector('.inspector h2').textContent.trim() === label",
+            arg=alternatives(trace, position).actual.label,  # type: ignore[union-attr]
+        )
+        assert shown(page) == inspected(trace, position)
+
+
+def test_the_first_token_is_hatched_and_said_to_be_unscored(opened: Open) -> None:
+    page = opened("#t=Once+upon")
+    first = page.locator(".layer .run").first
+    assert "repeating-linear-gradient" in first.evaluate("e => getComputedStyle(e).backgroundImage")
+    first.hover(force=True)
+    assert "Not scored: nothing stood before the text" in page.locator(".inspector").inner_text()
+
+
+def test_alternatives_have_the_librarys_probabilities_and_the_rest(opened: Open, tales: Scope) -> None:
+    page = opened(f"#t={quote(TEXT)}&p=3&pin=1")
+    found = alternatives(tales.trace(TEXT), 3)
+    rows = page.locator(".inspector tbody tr, .inspector ol li")
+    said = [" ".join(row.inner_text().split()) for row in rows.all()]
+    assert found.rest is not None
+    for choice, row in zip(found.choices, said, strict=False):
+        assert choice.probability is not None
+        assert choice.label.strip("␣") in row
+        if choice.probability >= 0.0995:
+            assert f"{100 * choice.probability:.1f}%" in row
+    assert any("all others" in row for row in said)
+
+
+def test_a_click_keeps_a_token_and_a_link_reopens_it(opened: Open) -> None:
+    page = opened(f"#t={quote(TEXT)}")
+    page.locator(".layer .run").nth(4).click(force=True)
+    page.wait_for_function("() => location.hash.includes('pin=1')")
+    heading = page.locator(".inspector h2").inner_text()
+    page.locator(".layer .run").nth(9).hover(force=True)
+    assert page.locator(".inspector h2").inner_text() == heading
+    again = opened(page.evaluate("location.hash"))
+    assert again.locator(".inspector h2").inner_text() == heading
+    assert again.locator("textarea").input_value() == TEXT
+    page.go_back()
+    page.wait_for_function("() => !location.hash.includes('pin=1')")
+    page.wait_for_function("() => !document.querySelector('.run.selected')")
+
+
+def test_keys_walk_from_token_to_token(opened: Open, tales: Scope) -> None:
+    page = opened(f"#t={quote(TEXT)}")
+    trace = tales.trace(TEXT)
+    labels = [run.label for run in likelihood(trace).runs]
+    page.get_by_label("Text", exact=True).focus()
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("Escape")
+    heading = page.locator(".inspector h2")
+    said = page.locator("[aria-live=polite]", has_text="token")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "label => document.querySelector('.inspector h2').textContent.trim() === label", arg=labels[2]
+    )
+    assert f"token 2 of {len(trace.ids)}" in said.inner_text()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => location.hash.includes('pin=1')")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(
+        "label => document.querySelector('.inspector h2').textContent.trim() === label", arg=labels[1]
+    )
+    page.keyboard.press("End")
+    page.wait_for_function(
+        "label => document.querySelector('.inspector h2').textContent.trim() === label", arg=labels[-1]
+    )
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => !location.hash.includes('pin=1')")
+    page.keyboard.press("Escape")
+    page.keyboard.press("End")
+    page.keyboard.type("!")
+    page.wait_for_function("text => document.querySelector('textarea').value === text", arg=TEXT + "!")
+    assert heading.is_visible()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<script>alert(1)</script> <b>bold</b> &amp; & "quoted"',
+        "A scientist 👩‍🔬 and a family 👨‍👩‍👧‍👦, é and e\u0301.",
+        "قال البحر: السلام عليكم (ثلاثاً).\nEnglish again.\nשלום לים.",
+        "one\r\ntwo\r\n\r\n  three  \r\n",
+        "\tdef f(x):\n\t\treturn x\n\n\n",
+        " ",
+    ],
+)
+def test_any_text_stands_there_exactly_and_letter_lies_on_letter(text: str, opened: Open, tales: Scope) -> None:
+    page = opened(f"#t={quote(text)}")
+    assert tokens_drawn_joined(page) == text.replace("\r", "").replace("\n", "")
+    assert page.locator(".layer b, .layer script").count() == 0
+    measured = page.evaluate(
+        """() => {
+            const area = document.querySelector("textarea"), layer = document.querySelector(".layer");
+            area.style.blockSize = area.style.minBlockSize = "0";
+            const lines = [...layer.querySelectorAll(".line")].map(line => line.getBoundingClientRect().height);
+            return [area.scrollHeight, lines.reduce((a, b) => a + b, 0)];
+        }"""
+    )
+    assert math.isclose(measured[0], measured[1], abs_tol=1.5)
+    bits = likelihood(tales.trace(text)).summary.total_bits
+    if not math.isnan(bits):
+        assert f"{bits:,.1f}" in page.get_by_label("Totals of the text").inner_text()
+
+
+def tokens_drawn_joined(page: Page) -> str:
+    return str(page.evaluate("[...document.querySelectorAll('.layer .run')].map(e => e.textContent).join('')"))
+
+
+def test_copying_while_reading_gives_the_source(opened: Open) -> None:
+    text = "one\r\n\ttwo  three\r\n\r\nfour"
+    page = opened(f"#t={quote(text)}")
+    page.get_by_role("button", name="editing").click()
+    copied = page.evaluate(
+        """() => {
+            const layer = document.querySelector(".layer");
+            getSelection().selectAllChildren(layer);
+            const clipboardData = new DataTransfer();
+            const event = new ClipboardEvent("copy", {clipboardData, bubbles: true, cancelable: true});
+            layer.dispatchEvent(event);
+            return event.clipboardData.getData("text/plain");
+        }"""
+    )
+    assert copied == text
+
+
+def test_typing_keeps_the_line_breaks_of_the_rest(opened: Open, tales: Scope) -> None:
+    page = opened(f"#t={quote('one' + chr(13) + chr(10) + 'two')}")
+    page.get_by_label("Text", exact=True).focus()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("!")
+    page.wait_for_function("() => location.hash.includes('%0D%0Atwo%21')")
+    read(page)
+    assert (
+        f"{tales.trace('one' + chr(13) + chr(10) + 'two!').summary().total_bits:.1f}"
+        in page.get_by_label("Totals of the text").inner_text()
+    )
+
+
+def test_another_model_reads_the_same_text(opened: Open) -> None:
+    page = opened("#t=CBABBC")
+    page.get_by_label("Model", exact=True).select_option("embedded:sort")
+    page.wait_for_function("() => document.querySelector('.caption').textContent.includes('embedded:sort')")
+    read(page)
+    assert tokens_drawn(page)[0] == "C"
+    page.get_by_label("Model", exact=True).select_option("embedded:tales")
+    type_text(page, "a text")
+    page.get_by_label("Model", exact=True).select_option("embedded:sort")
+    trouble = page.get_by_role("alert")
+    trouble.wait_for()
+    assert "Try again" in trouble.inner_text()
+
+
+def test_a_server_that_is_gone_is_said_and_waited_for(browser: Browser, page_is_built: None, tales: Scope) -> None:
+    with listening([tales]) as url:
+        page = browser.new_page()
+        page.goto(f"{url}/#t=Once+upon+a+time")
+        read(page)
+    page.get_by_label("Text", exact=True).fill("Once upon a time there was")
+    page.get_by_role("alert").wait_for()
+    assert "logitscope serve" in page.get_by_role("alert").inner_text()
+    with listening([tales], int(url.rpartition(":")[2])):
+        page.get_by_role("alert").wait_for(state="detached", timeout=20_000)
+        read(page)
+        assert "".join(tokens_drawn(page)) == "Once upon a time there was"
+    page.close()
+
+
+def test_two_pages_do_not_disturb_each_other(opened: Open, tales: Scope) -> None:
+    one, other = opened("#t=The+sea"), opened("#t=The+land")
+    for page, text in ((one, "The sea was calm"), (other, "The land was dry"), (one, "The sea was calm.")):
+        type_text(page, text)
+    assert "".join(tokens_drawn(one)) == "The sea was calm."
+    assert "".join(tokens_drawn(other)) == "The land was dry"

@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+
+import { EngineError, type Engine, type ModelCard, type TracePiece, type TraceRequest } from "../engine";
+import { goldenTrace } from "../trace/goldens";
+import { Run } from "./run.svelte";
+
+const late = goldenTrace("prose.late");
+const early = goldenTrace("prose.early");
+const piece = (trace: typeof late): TracePiece => ({ kind: "piece", piece: trace });
+const asking = (text: string): TraceRequest => ({ model: "made:by-hand", text });
+
+/** An engine whose answers are handed out by the test, one `tell` at a time. */
+class Told {
+  readonly asked: TraceRequest[] = [];
+  readonly signals: AbortSignal[] = [];
+  models = async (): Promise<ModelCard[]> => [];
+  #tell: ((said: TracePiece | Error | null) => void)[] = [];
+
+  async *trace(request: TraceRequest, signal: AbortSignal): AsyncGenerator<TracePiece> {
+    this.asked.push(request);
+    this.signals.push(signal);
+    for (;;) {
+      const said = await new Promise<TracePiece | Error | null>((resolve) => this.#tell.push(resolve));
+      if (said === null) return;
+      if (said instanceof Error) throw said;
+      yield said;
+    }
+  }
+
+  async tell(said: TracePiece | Error | null): Promise<void> {
+    this.#tell.pop()!(said);
+    await vi.advanceTimersByTimeAsync(0);
+  }
+}
+
+let engine: Told;
+let run: Run;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  engine = new Told();
+  run = new Run(engine as unknown as Engine);
+});
+afterEach(() => void vi.useRealTimers());
+
+it("shows pieces merged as they come, and says how far it is", async () => {
+  run.ask(asking("a"));
+  await engine.tell({ kind: "progress", done: 0, total: 36 });
+  expect(run.status).toMatchObject({ kind: "working", done: 0, total: 36 });
+  await engine.tell(piece(late));
+  expect(run.trace?.stages).toEqual(["1.mlp", "2.mlp"]);
+  await engine.tell(piece(early));
+  expect(run.trace?.stages).toEqual(["embed", "0.mlp", "1.mlp", "2.mlp"]);
+  await engine.tell(null);
+  expect(run.status.kind).toBe("done");
+});
+
+it("withdraws what is asked when something else is, and keeps what is known until there is more", async () => {
+  run.ask(asking("a"));
+  await engine.tell(piece(late));
+  await engine.tell(null);
+  run.ask(asking("b"));
+  expect(run.trace).toBe(late);
+  expect(run.answered).toEqual(asking("a"));
+  run.ask(asking("c"));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(engine.asked.at(-1)).toEqual(asking("c"));
+  expect(engine.signals.slice(-2).map((signal) => signal.aborted)).toEqual([true, false]);
+  await engine.tell(piece(early));
+  expect(run.answered).toEqual(asking("c"));
+});
+
+it("waits while somebody types, and asks once", async () => {
+  for (const text of ["h", "he", "hel"]) {
+    run.ask(asking(text), true);
+    await vi.advanceTimersByTimeAsync(20);
+  }
+  expect(engine.asked).toEqual([]);
+  await vi.advanceTimersByTimeAsync(400);
+  expect(engine.asked).toEqual([asking("hel")]);
+});
+
+it("asks nothing twice", async () => {
+  run.ask(asking("a"));
+  run.ask(asking("a"));
+  await vi.advanceTimersByTimeAsync(500);
+  expect(engine.asked.length).toBe(1);
+});
+
+it("says what was refused, and leaves what is known", async () => {
+  run.ask(asking("a"));
+  await engine.tell(piece(late));
+  await engine.tell(new EngineError("refused", "too long."));
+  expect(run.status).toEqual({ kind: "refused", message: "too long." });
+  expect(run.trace).toBe(late);
+});
+
+it("asks again as soon as a server that was gone is back", async () => {
+  let there = false;
+  engine.models = async () => {
+    if (!there) throw new EngineError("gone", "gone");
+    return [];
+  };
+  run.ask(asking("a"));
+  await engine.tell(new EngineError("cut", "cut short"));
+  expect(run.status.kind).toBe("gone");
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(engine.asked.length).toBe(1);
+  there = true;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(engine.asked.length).toBe(2);
+});
+
+it("asks nothing for nothing", () => {
+  run.ask(asking("a"));
+  run.ask(null);
+  expect(run.status).toEqual({ kind: "idle" });
+  expect(run.trace).toBeNull();
+});
