@@ -161,6 +161,7 @@ def test_any_text(tales: Model, text: str) -> None:
     found = fill(tales, text, n=12)
     assert found.filled(found.candidates[0]) == text.replace("____", found.candidates[0].text)
     assert all(one.text.strip() and "\ufffd" not in one.text for one in found.candidates)
+    assert all(c.isprintable() or c.isspace() or ord(c) > 0x9F for one in found.candidates for c in one.text)
     for one in found.candidates[:4]:
         assert one.total_bits == pytest.approx(total_bits(tales, found.filled(one)), rel=1e-5)
         assert one.logprob + one.suffix_logprob <= 0

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ask"]
 
+_MOST = 60
+"""Characters of the text that the title shows."""
+
 Word = Annotated[
     list[str] | None,
     option("--word", "A token or word, its leading space included, such as ' Paris', or '#123'; repeat it.", "-w"),
@@ -62,7 +65,8 @@ def _view(answers: Sequence[Answer], tokens: Tokens, scope: Scope) -> Bars:
     at = answers[0].position
     highest = max(answer.prob for answer in answers) or 1.0
     several = any(answer.rank is None for answer in answers)
-    before = "".join(tokens.texts[max(0, at - 12) : at + 1])
+    before = tokens.text[: int(tokens.spans[at, 1])]
+    before = before if len(before) <= _MOST else "…" + before[-_MOST:]
     return Bars(
         title=f"after {visible(before, spaces=True)} (token {at}, {token_label(tokens, at)})",
         columns=("", "probability", "bits", "rank", "tokens"),

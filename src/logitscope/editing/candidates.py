@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -157,12 +158,13 @@ def _piece(tokeniser: Tokeniser, token_id: int) -> bytes:
 
 
 def _is_word(data: bytes, space: bytes) -> bool:
-    """Whether this can stand in a blank: whole characters, and after the blank's own space some that are seen."""
+    """Whether this can stand in a blank: whole characters that are seen, after the space that the blank has itself."""
     if not _valid(data):
         return False
     text, rest = _whole(data)
     inside = text[len(space) :]
-    return not rest and bool(inside.strip()) and not (space and inside[0].isspace())
+    seen = all(c.isspace() or unicodedata.category(c) != "Cc" for c in inside)
+    return not rest and bool(inside.strip()) and seen and not (space and inside[0].isspace())
 
 
 def _may_begin(data: bytes, space: bytes) -> bool:
