@@ -39,6 +39,8 @@ class NumbaReducer(Reducer):
         InputError: they are elsewhere.
     """
 
+    scratch_tiles = 0
+
     def __init__(self, device: torch.device) -> None:
         if device.type != "cpu":
             raise InputError(f"the numba reducer reads tiles in the processor's memory, not on {device}.")

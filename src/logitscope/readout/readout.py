@@ -95,11 +95,11 @@ def read_out(
     if input_stage is not None and asked.refers_to("input"):
         references["input"] = input_stage
     n_stages = len({*stages, *references.values()})
-    team, sizes = cut(head, n_positions, n_stages, "final" in references, asked.histogram)
+    make_reducer = reducer or _suitable(head.device, n_stages * n_positions * head.n_vocab)
+    team, sizes = cut(head, n_positions, n_stages, "final" in references, asked.histogram, make_reducer)
     sizes = replace(sizes, columns=vocab_tile or sizes.columns, positions=position_block or sizes.positions)
     plan = Plan(head, asked, tuple(stages), references, sizes, cancelled)
     source = as_vectors(vectors, n_positions, head.weight(0, 1).shape[1])
-    make_reducer = reducer or _suitable(head.device, n_stages * n_positions * head.n_vocab)
     arrays = _allocate(asked, len(stages), n_positions)
 
     def member() -> Callable[[int], None]:
@@ -122,7 +122,14 @@ def read_out(
     return arrays
 
 
-def cut(head: Head, n_positions: int, n_stages: int, keeps_final: bool, histogram: bool) -> tuple[int, Sizes]:
+def cut(
+    head: Head,
+    n_positions: int,
+    n_stages: int,
+    keeps_final: bool,
+    histogram: bool,
+    reducer: Callable[[torch.device], Reducer],
+) -> tuple[int, Sizes]:
     """On how many threads blocks are read, and how large these are."""
     team = n_members() if head.device.type == "cpu" else 1
     team = max(1, min(team, n_positions, n_positions * n_stages // _ROWS_EACH))
@@ -137,6 +144,7 @@ def cut(head: Head, n_positions: int, n_stages: int, keeps_final: bool, histogra
         keeps_final=keeps_final,
         histogram=histogram,
         copies_weights=one.data_ptr() != other.data_ptr(),
+        scratch_tiles=getattr(reducer, "scratch_tiles", 2),
     )
     return team, sizes
 

@@ -20,7 +20,11 @@ __all__ = ["PartialReducer", "Reducer"]
 
 @runtime_checkable
 class Reducer(Protocol):
-    """Whatever takes tiles into a state. It may keep scratch memory, so each thread needs one of its own."""
+    """Whatever takes tiles into a state.
+
+    It may keep scratch memory, so each thread needs one of its own: up to two tiles, unless its class says how many in
+    an attribute `scratch_tiles`.
+    """
 
     def add(self, state: State, tile: Tile, sums: Sums) -> None:
         """Take one tile into the sums of the tiles before it."""

@@ -126,12 +126,38 @@ def _gaps(z: Any, reference: Any, own: Any, theirs: Any) -> Any:
     return toward, away
 
 
+@njit(fastmath=_SUMS)
+def _gaps_of_two(z: Any, first: Any, second: Any, own: Any, theirs: Any) -> Any:
+    """The same for two references in one visit."""
+    toward, away, toward_second, away_second = _ZERO, _ZERO, _ZERO, _ZERO
+    of_first, of_second = theirs[0], theirs[1]
+    for i in range(z.shape[0]):
+        gap = _ZERO if z[i] == first[i] else z[i] - first[i]
+        toward += own[i] * gap
+        away -= of_first[i] * gap
+        gap = _ZERO if z[i] == second[i] else z[i] - second[i]
+        toward_second += own[i] * gap
+        away_second -= of_second[i] * gap
+    return toward, away, toward_second, away_second
+
+
 @njit
 def _count_above(z: Any, threshold: Any, n_real: Any) -> Any:
     count = np.int32(0)
     for i in range(n_real):
         count += np.int32(z[i] > threshold)
     return count
+
+
+@njit
+def _count_above_three(z: Any, one: Any, two: Any, three: Any, n_real: Any) -> Any:
+    """The next token, the final guess and the input in one visit."""
+    above_one, above_two, above_three = np.int32(0), np.int32(0), np.int32(0)
+    for i in range(n_real):
+        above_one += np.int32(z[i] > one)
+        above_two += np.int32(z[i] > two)
+        above_three += np.int32(z[i] > three)
+    return above_one, above_two, above_three
 
 
 @njit
@@ -187,7 +213,8 @@ def _add_tile(
     own = np.empty(n, np.float32)
     theirs = np.empty((2, n), np.float32)
     fades, weighs = np.empty(2), np.empty(2)
-    row = np.empty(sums.shape[0])
+    row, gaps = np.empty(sums.shape[0]), np.empty(4)
+    above = np.zeros(n_targets, np.int32)
     for position in range(n_positions):
         for r in range(n_references):
             reference = first[position] if r == 0 else second[position]
@@ -206,13 +233,17 @@ def _add_tile(
                 total, moment = _exponentials(logits, peak, own)
                 broken = total != total
                 scale, rescale = _merge_exponentials(row, np.float64(peak), np.float64(total), np.float64(moment))
+                if n_references == 1:
+                    gaps[0], gaps[1] = _gaps(logits, first[position], own, theirs[0])
+                elif n_references == 2:
+                    gaps[0], gaps[2], gaps[1], gaps[3] = _gaps_of_two(
+                        logits, first[position], second[position], own, theirs
+                    )
                 for r in range(n_references):
-                    reference = first[position] if r == 0 else second[position]
-                    toward, away = _gaps(logits, reference, own, theirs[r])
                     i = 5 + r
-                    row[i] = rescale * row[i] + scale * toward
+                    row[i] = rescale * row[i] + scale * gaps[r]
                     i += n_references
-                    row[i] = fades[r] * row[i] + weighs[r] * away
+                    row[i] = fades[r] * row[i] + weighs[r] * gaps[r + n_references]
             if what & MOMENTS:
                 near = _ZERO
                 if n_seen:
@@ -231,16 +262,19 @@ def _add_tile(
                 row[3] += np.float64(near) * n + np.float64(total)
             for i in range(sums.shape[0]):
                 sums[i, stage, position] = row[i]
+            if what & COUNTS and n_targets == 3:
+                limits = thresholds[:, stage, position]
+                above[0], above[1], above[2] = _count_above_three(logits, limits[0], limits[1], limits[2], n_real)
+            elif what & COUNTS:
+                for target in range(n_targets):
+                    above[target] = _count_above(logits, thresholds[target, stage, position], n_real)
             for target in range(n_targets):
                 column = ids[target, position] - start
                 if 0 <= column < n:
                     logit[target, stage, position] = logits[column]
                 if what & COUNTS:
-                    threshold = thresholds[target, stage, position]
-                    count = _count_above(logits, threshold, n_real)
-                    if 0 <= column < n_real and logits[column] > threshold:
-                        count -= 1
-                    greater[target, stage, position] += count
+                    itself = 0 <= column < n_real and logits[column] > thresholds[target, stage, position]
+                    greater[target, stage, position] += above[target] - np.int32(itself)
             if top_logits.shape[1]:
                 line = stage * n_positions + position
                 if broken:
@@ -254,7 +288,7 @@ def _add_tile(
 def _bins(z: Any, mean: Any, scale: Any, n_bins: Any, into: Any) -> None:
     middle, last = _f(n_bins // 2), _f(n_bins - 1)
     for i in range(z.shape[0]):
-        place = _f(math.floor((z[i] - mean) * scale)) + middle
+        place = np.floor((z[i] - mean) * scale) + middle
         place = _ZERO if place < _ZERO else place
         place = last if place > last else place
         into[i] = np.uint8(place)

@@ -11,7 +11,7 @@ from math import ceil
 
 __all__ = ["Sizes", "fit"]
 
-BUDGET = {"cpu": 80 << 20, "cuda": 512 << 20}
+BUDGET = {"cpu": 84 << 20, "cuda": 512 << 20}
 """Bytes for all blocks that are read at the same time."""
 
 LEAST = 2 << 20
@@ -29,10 +29,6 @@ FEW_ROWS = 32
 
 _ROW = 400
 """Bytes of sums and lists for one stage at one position, about."""
-
-
-_SCRATCH = 2
-"""Tiles that a reducer may keep for itself."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,7 @@ def fit(
     keeps_final: bool,
     histogram: bool,
     copies_weights: bool,
+    scratch_tiles: int = 2,
 ) -> Sizes:
     """The largest pieces that the memory for them allows.
 
@@ -74,6 +71,7 @@ def fit(
         keeps_final: whether anything refers to the final stage.
         histogram: whether standardised logits are counted.
         copies_weights: whether tiles of the head are copies.
+        scratch_tiles: how many tiles the reducer may keep for itself.
     """
     budget = max(BUDGET.get(device, BUDGET["cuda"]) // n_members, LEAST)
     columns = min(n_vocab, COLUMNS.get(device, COLUMNS["cuda"]))
@@ -81,9 +79,9 @@ def fit(
         columns = min(columns, max(128, COPIED // (4 * d_model)))
         budget = max(LEAST, budget - 4 * columns * d_model)
     final = 4 * n_vocab if keeps_final else 0
-    row = 4 * d_model + _ROW + _SCRATCH * 4 * columns
+    row = 4 * d_model + _ROW + 4 * columns * scratch_tiles
     in_tiles = budget // (final + n_stages * (row + 4 * columns))
-    in_whole = budget // (final + n_stages * (row + 4 * n_vocab))
+    in_whole = budget // (n_stages * (row + 4 * n_vocab))
     keeps_all = histogram and in_whole * n_stages >= min(FEW_ROWS, n_positions * n_stages)
     most = max(1, in_whole if keeps_all else in_tiles)
     # Blocks of one size, and as many for one thread as for another.
