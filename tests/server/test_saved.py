@@ -20,7 +20,7 @@ from logitscope.scope import Scope
 from logitscope.server import Settings, create_app
 from logitscope.trace import Trace, merge, open_trace
 from logitscope.trace.file import to_bytes
-from tests.server.asking import client_of, frames_of
+from tests.server.asking import Conversation, client_of, frames_of
 
 pytestmark = pytest.mark.anyio
 
@@ -129,6 +129,53 @@ async def test_nothing_is_left_of_what_was_sent(
     await send(client, to_bytes(saved))
     await send(client, b"nothing of the kind")
     await client.post("/api/save", json={"model": "embedded:sort", "text": "ABC", "format": "csv"})
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_only_so_many_are_received_at_one_time_and_a_place_is_free_again(
+    sort: Scope, no_page: Path, saved: Trace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    app = create_app([sort], Settings(app=no_page, uploads=2))
+    go = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield to_bytes(saved)[:100]
+        await go.wait()
+        yield to_bytes(saved)[100:]
+
+    async with client_of(app) as client:
+        two = [asyncio.create_task(send(client, slowly())) for _ in range(2)]
+        while len(list(tmp_path.iterdir())) < 2:
+            await asyncio.sleep(0)
+        third = await send(client, to_bytes(saved))
+        assert third.status_code == 503
+        assert third.headers["retry-after"] == "2"
+        go.set()
+        assert [(await one).status_code for one in two] == [200, 200]
+        assert (await send(client, to_bytes(saved))).status_code == 200
+        assert (await send(client, b"no trace")).status_code == 422
+        assert (await send(client, to_bytes(saved))).status_code == 200
+    assert app.state.desk._open == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_who_leaves_while_sending_leaves_nothing(
+    sort: Scope, no_page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    app = create_app([sort], Settings(app=no_page, uploads=1))
+
+    class Leaves(Conversation):
+        async def _receive(self) -> dict[str, Any]:
+            if not self._given:
+                self._given = True
+                return {"type": "http.request", "body": b"some", "more_body": True}
+            return {"type": "http.disconnect"}
+
+    for _ in range(3):
+        await Leaves(app, "/api/saved", b"", BYTES).end()
+    assert app.state.desk._open == 0
     assert list(tmp_path.iterdir()) == []
 
 

@@ -73,9 +73,11 @@ def serve(
         sys.stderr.write(f"Logitscope is at {url}  (Ctrl-C stops it)\n")
         sys.stderr.flush()
         if open_page:
+            import threading
             import webbrowser
 
-            webbrowser.open(url)
+            # Some browsers keep whoever opens them waiting.
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     idle = Listener(app, settings, started).run(listening)
     sys.stderr.write("\nstopped\n")

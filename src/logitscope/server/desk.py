@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 import anyio.to_thread
 from pydantic import TypeAdapter
 
@@ -45,7 +46,7 @@ from logitscope.server.frames import END, Kind, frame, said
 from logitscope.server.job import Job
 from logitscope.server.limits import require_fitting
 from logitscope.server.memories import Memories
-from logitscope.server.saved import file_bytes, pieces_of, receive
+from logitscope.server.saved import Upload, file_bytes, pieces_of, receive
 from logitscope.server.settings import MIB, Settings
 from logitscope.server.tokenising import Tokenising
 from logitscope.server.worker import Worker
@@ -95,6 +96,10 @@ class Desk:
             self._served[name] = Served(scope, worker, card_of(scope, settings.limits), Tokenising(scope.model))
         self._uploads = Worker("saved traces", waiting=settings.waiting)
         self.memories: Memories[Remembered] = Memories(settings.pages, settings.page_bytes, settings.page_seconds)
+        # A number of its own: who waits for these must not keep others from the threads that write what is sent.
+        self._tokenisers = anyio.CapacityLimiter(4)
+        self._texts = [_starting(name) for name in NAMES]
+        self._open = 0
         self._latest: dict[tuple[str, str], Job] = {}
 
     def cards(self) -> list[ModelCard]:
@@ -103,13 +108,12 @@ class Desk:
 
     def texts(self) -> list[StartingText]:
         """The gallery."""
-        found = [sample(name) for name in NAMES]
-        return [StartingText(name=s.name, title=s.title, text=s.text, focus=s.focus) for s in found]
+        return self._texts
 
     async def tokenise(self, asked: TokeniseRequest) -> Tokenised:
         """The tokens of a text."""
         served = self._find(asked.model)
-        return await anyio.to_thread.run_sync(served.tokenise, asked)
+        return await anyio.to_thread.run_sync(served.tokenise, asked, limiter=self._tokenisers)
 
     def trace(self, asked: TraceRequest, page: str | None) -> Job:
         """Frames of pieces."""
@@ -143,20 +147,35 @@ class Desk:
         return self._submit(served.worker, compute, "save", page)
 
     async def open(self, stream: AsyncIterator[bytes], page: str | None) -> Job:
-        """A trace file that a page sends, as frames of pieces."""
-        upload = await receive(stream)
+        """A trace file that a page sends, as frames of pieces.
+
+        Raises:
+            Refused: several others are being sent or read.
+        """
+        if self._open >= self.settings.uploads:
+            raise refuse(503, f"{self._open} saved traces are being read already; send it again in 2 s.", 2)
+        self._open += 1
+        upload: Upload | None = None
+
+        def close() -> None:
+            self._open -= 1
+            if upload is not None:
+                upload.close()
 
         def compute(job: Job) -> Chunks:
-            with upload:
+            if upload is not None:
                 for piece in pieces_of(upload):
                     yield frame(Kind.PIECE, to_bytes(piece))
                 yield END
 
         try:
-            return self._submit(self._uploads, compute, "saved", page)
+            upload = await receive(stream)
+            job = self._submit(self._uploads, compute, "saved", page)
         except BaseException:
-            upload.close()
+            close()
             raise
+        job.on_close.append(close)
+        return job
 
     def sample(self, asked: SampleRequest, page: str | None) -> Job:
         """Frames of steps."""
@@ -264,12 +283,17 @@ class Desk:
         worker.submit(job)
         if page is not None:
             self._latest[what, page] = job
-            job.on_close = lambda: self._forget((what, page), job)
+            job.on_close.append(lambda: self._forget((what, page), job))
         return job
 
     def _forget(self, strand: tuple[str, str], job: Job) -> None:
         if self._latest.get(strand) is job:
             del self._latest[strand]
+
+
+def _starting(name: str) -> StartingText:
+    one = sample(name)
+    return StartingText(name=one.name, title=one.title, text=one.text, focus=one.focus)
 
 
 def _source(asked: Reading) -> str | list[int]:

@@ -43,7 +43,7 @@ class Job:
         self._failed: Failure | None = None
         self._done = False
         self.on_cancel: Callable[[Job], None] | None = None
-        self.on_close: Callable[[], None] | None = None
+        self.on_close: list[Callable[[], None]] = []
 
     def cancelled(self) -> bool:
         """Whether computing on would be in vain."""
@@ -69,8 +69,8 @@ class Job:
         """Says that the reader is done with it, or has left."""
         self.cancel(GONE)
         self._chunks.clear()
-        if self.on_close is not None:
-            self.on_close()
+        while self.on_close:
+            self.on_close.pop()()
 
     async def next(self) -> bytes | None:
         """The next chunk; None after the last.

@@ -62,11 +62,11 @@ def api(desk: Desk) -> APIRouter:
     computed = failures(404, 409, 503)
 
     @router.get("/models", summary="The models that can be looked into")
-    def models() -> list[ModelCard]:
+    async def models() -> list[ModelCard]:
         return desk.cards()
 
     @router.get("/texts", summary="The texts of the gallery")
-    def texts() -> list[StartingText]:
+    async def texts() -> list[StartingText]:
         return desk.texts()
 
     @router.post("/tokenise", responses=computed, summary="The tokens of a text")

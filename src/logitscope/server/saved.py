@@ -27,12 +27,6 @@ class Upload:
         self._folder = tempfile.TemporaryDirectory(prefix="logitscope-")
         self.path = Path(self._folder.name) / "upload"
 
-    def __enter__(self) -> Upload:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         self._folder.cleanup()
 

@@ -43,7 +43,7 @@ class Settings:
         send_seconds: a reader who takes nothing for so long is given up.
         header_seconds: within which the head of a request must have arrived.
         trace_bytes: the largest trace, all its arrays together.
-        uploads: saved traces that are read at one time.
+        uploads: saved traces that are received or read at one time.
         pages: open pages whose unchanged beginnings are remembered.
         page_bytes: what these memories may take together; one of them a quarter of it.
         page_seconds: a page that asks nothing for so long is forgotten.
