@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
+import logitscope
 from logitscope.errors import InputError
 from logitscope.graph import Activations
 from tests.families import random_ids, shared_model
@@ -177,3 +178,11 @@ def test_what_is_not_there_is_one_line(call: Callable[[Activations], object], sa
     with pytest.raises(InputError, match=said) as raised:
         call(run)
     assert "\n" not in str(raised.value)
+
+
+def test_a_scope_gives_the_numbers_of_a_text() -> None:
+    scope = logitscope.load("embedded:sort")
+    run = scope.activations("CBABBC")
+    logits = torch.from_numpy(scope.trace("CBABBC", top_k=3, watch=[0, 1, 2])["watch_logit"][-1])
+    assert (run.block("output.logits") - logits).abs().max() <= 1e-5
+    assert scope.activations(ids=[2, 1, 0]).n_positions == 3

@@ -28,7 +28,7 @@ __all__ = ["Activations"]
 class Activations:
     """Every tensor of a model reading one text."""
 
-    def __init__(self, model: Any, ids: Sequence[int], limit_mib: int = 512) -> None:
+    def __init__(self, model: Any, ids: Sequence[int], limit_mib: float = 512) -> None:
         """Computes nothing yet.
 
         Args:

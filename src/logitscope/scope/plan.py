@@ -23,7 +23,7 @@ from logitscope.readout import Request
 from logitscope.trace import Tokens
 from logitscope.trace.statistics import DERIVED, STATISTICS
 
-__all__ = ["DEFAULT_TOP_K", "Keywords", "Plan", "plan_trace"]
+__all__ = ["DEFAULT_TOP_K", "Keywords", "Plan", "plan_trace", "tokens_of"]
 
 DEFAULT_TOP_K = 10
 
@@ -120,7 +120,7 @@ def plan_trace(
     Raises:
         InputError: something asked for does not exist.
     """
-    tokens, prefix = _tokens(model, text, ids, bos)
+    tokens, prefix = tokens_of(model, text, ids, bos)
     model.require_ids(tokens.ids.tolist())
     chosen = _stages(model, stages, subblocks, embed)
     named = [watch] if isinstance(watch, (str, int, np.integer)) else watch
@@ -153,7 +153,8 @@ def plan_trace(
     )
 
 
-def _tokens(model: Model, text: str | None, ids: Sequence[int] | None, bos: bool) -> tuple[Tokens, str]:
+def tokens_of(model: Model, text: str | None, ids: Sequence[int] | None, bos: bool) -> tuple[Tokens, str]:
+    """A text or ids as tokens, and which prefix stands before them, as in `Provenance.bos`."""
     if (text is None) == (ids is None):
         raise InputError("give either a text or ids, one of the two.")
     if text is not None:

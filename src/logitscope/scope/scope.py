@@ -16,6 +16,7 @@ from logitscope.editing import Answer, Change, Fill, Step, ask, fill, replace, s
 from logitscope.editing.blank import BLANK
 from logitscope.editing.sample import Method
 from logitscope.editing.words import Source, Wanted
+from logitscope.graph.activations import Activations
 from logitscope.model.embedded import DEFAULT
 from logitscope.model.load import load_model
 from logitscope.model.model import Model
@@ -23,7 +24,7 @@ from logitscope.scope.batches import read_many
 from logitscope.scope.following import read_following
 from logitscope.scope.increments import read_increments
 from logitscope.scope.pieces import read_pieces
-from logitscope.scope.plan import Keywords, plan_trace
+from logitscope.scope.plan import Keywords, plan_trace, tokens_of
 from logitscope.scope.reading import read_whole
 from logitscope.scope.remembered import Remembered
 from logitscope.trace import Trace
@@ -278,6 +279,27 @@ class Scope:
         return read_increments(
             self.model, text, ids, position, tokens, top_k=top_k, bos=bos, window=window, stride=stride
         )
+
+    def activations(
+        self, text: str | None = None, *, ids: Sequence[int] | None = None, bos: bool = False, limit_mib: float = 512
+    ) -> Activations:
+        """Every tensor of the model reading one text, for whoever wants to see how a number came about.
+
+        Nothing is computed before it is asked for: `run.block("0.attn.pattern")`, and `logitscope.graph.explain` for one
+        cell of it. Numbers are fp32, whatever the weights' type.
+
+        Args:
+            text: what to read, at most the model's context; or `ids`.
+            ids: token ids to read instead of a text.
+            bos: put the tokenizer's BOS token before the text if its own convention does not.
+            limit_mib: of computed tensors held at once.
+
+        Raises:
+            InputError: a text that does not fit.
+            ModelError: a family whose computation is not described; there are GPT-2, Llama, Mistral, Qwen2 and Qwen3.
+        """
+        tokens, _ = tokens_of(self.model, text, ids, bos)
+        return Activations(self.model.hf, tokens.ids.tolist(), limit_mib)
 
     def replace(
         self,
