@@ -21,19 +21,29 @@ if TYPE_CHECKING:
     from logitscope.view.evolution import Score
     from logitscope.view.inputs import Position
     from logitscope.view.likelihood import ScaleName
+    from logitscope.view.readings import ReadingName
     from logitscope.view.units import By
 
 __all__ = ["depth", "evolution", "histogram", "increments", "inputs", "lens", "likelihood", "save"]
 
 
-def likelihood(trace: Trace, scale: ScaleName = "bits", by: By = "token", strip: bool = True) -> Figure:
+def likelihood(
+    trace: Trace,
+    scale: ScaleName = "bits",
+    by: By = "token",
+    strip: bool = True,
+    value: ReadingName = "surprisal_bits",
+    stage: str | int = -1,
+) -> Figure:
     """The text coloured by what it cost the model, with surprisal along the text below it.
 
     Args:
         trace: must hold `next_logprob`; with `entropy`, the strip shows what was expected.
         scale: `bits`, an absolute axis, or `relative` to this text alone.
-        by: what is coloured as one: `token`, `word` or `line`.
+        by: what is coloured as one: `token`, `word`, `line` or `sentence`.
         strip: draw surprisal along the text.
+        value: what is coloured: `surprisal_bits`, `next_rank`, `entropy_bits`, `excess_bits` or `settled_stage`.
+        stage: name or index of the stage that is read; the last one by default.
 
     Raises:
         InputError: an unknown option, a trace without what is needed, or no matplotlib.
@@ -41,7 +51,8 @@ def likelihood(trace: Trace, scale: ScaleName = "bits", by: By = "token", strip:
     from logitscope.render.figure import draw_likelihood
     from logitscope.view.strip import strip as strip_of
 
-    return draw_likelihood(view.likelihood(trace, scale, by), strip_of(trace) if strip else None)
+    drawn = view.likelihood(trace, scale, by, value=value, stage=stage)
+    return draw_likelihood(drawn, strip_of(trace, stage) if strip else None)
 
 
 def lens(

@@ -64,6 +64,16 @@ def test_by_line_and_relative(scope: FakeScope, run) -> None:
     assert run("likelihood", TEXT, "--scale", "relative").status == 0
 
 
+def test_the_text_is_coloured_by_other_readings_and_at_other_stages(
+    scope: FakeScope, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "3")
+    assert "never" in run("likelihood", TEXT, "--value", "settled_stage").out
+    assert scope.calls[-1]["stages"] is None
+    assert "mean bits per token of a sentence" in run("likelihood", TEXT, "--stage", "0.mlp", "--by", "sentence").out
+    assert scope.calls[-1]["stages"] == ["0.mlp"]
+
+
 def test_lens_prints_every_block_output_and_the_input(scope: FakeScope, run) -> None:
     out = run("lens", TEXT).out
     assert "1.mlp" in out

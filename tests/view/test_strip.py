@@ -31,6 +31,15 @@ def test_a_token_is_beside_the_entropy_of_the_position_before_it() -> None:
         assert bars[t].expected_bits == trace["entropy_bits"][-1, t - 1]
 
 
+def test_it_is_read_at_the_stage_that_is_named() -> None:
+    trace = code()
+    view = strip(trace, "0.mlp")
+    row = trace.stage("0.mlp")
+    assert [bar.bits for bar in view.bars[1:]] == trace["surprisal_bits"][row, :-1].tolist()
+    assert [bar.expected_bits for bar in view.bars[1:]] == trace["entropy_bits"][row, :-1].tolist()
+    assert view.source.stage == "0.mlp"
+
+
 def test_without_entropy_there_is_no_expectation() -> None:
     trace = make_trace([b"a", b"b"])
     trace = trace.replace(arrays={"next_logprob": trace["next_logprob"]})

@@ -54,20 +54,22 @@ class Strip:
         return {"view": "strip", "version": 1, **plain(self)}
 
 
-def strip(trace: Trace) -> Strip:
-    """What each token cost and was expected to cost, in bits, read at the last stage.
+def strip(trace: Trace, stage: str | int = -1) -> Strip:
+    """What each token cost and was expected to cost, in bits.
 
     Args:
         trace: must hold `next_logprob`; with `entropy`, the expectation too.
+        stage: name or index of the stage that is read; the last one by default.
 
     Raises:
-        InputError: a trace without likelihoods.
+        InputError: a trace without likelihoods, or without that stage.
     """
-    bits = token_bits(trace)
+    row = trace.stage(stage) if isinstance(stage, str) else stage
+    bits = token_bits(trace, row)
     expected = np.full(len(trace.tokens), np.nan, dtype=np.float32)
     if "entropy_bits" in trace:
         scores = trace.positions + 1 < len(trace.tokens)
-        expected[trace.positions[scores] + 1] = trace["entropy_bits"][-1][scores]
+        expected[trace.positions[scores] + 1] = trace["entropy_bits"][row][scores]
     legend = surprisal("bits per token")
     bars = tuple(
         Bar(
@@ -80,4 +82,4 @@ def strip(trace: Trace) -> Strip:
         )
         for t in range(len(trace.tokens))
     )
-    return Strip(bars, legend, source_of(trace, trace.stages[-1]))
+    return Strip(bars, legend, source_of(trace, trace.stages[row]))

@@ -27,9 +27,9 @@ export interface Strip {
   readonly source: Source;
 }
 
-/** What each token cost and was expected to cost, in bits, read at the last stage. */
-export function strip(trace: Trace): Strip {
-  const row = rowOf(trace, -1);
+/** What each token cost and was expected to cost, in bits, read at one stage; the last one by default. */
+export function strip(trace: Trace, stage: string | number = -1): Strip {
+  const row = rowOf(trace, stage);
   const bits = tokenBits(trace, row);
   const legend = surprisal("bits per token");
   const seams = new Set(trace.seams);

@@ -67,7 +67,7 @@ def colour_bar(sheet: Sheet, scale: Scale, x: float, y: float, width: float) -> 
     """
     end = sheet.text(x, y + SMALL, scale.title, size=SMALL, face=BOLD)
     # The relative scale is placed in nats and numbered in bits, as its title says.
-    if scale.unit not in ("rank", "probability", "logit") and "bits" not in scale.title:
+    if scale.unit not in ("rank", "probability", "logit", "stage", "ratio") and "bits" not in scale.title:
         end = sheet.text(end + 3, y + SMALL, f"in {scale.unit}", size=SMALL)
     if scale.note:
         sheet.text(end + 4, y + SMALL, f"({scale.note})", size=SMALL - 0.6, colour=QUIET)

@@ -78,7 +78,7 @@ def legend(screen: Screen, scale: Scale, further: Iterable[Text] = ()) -> Text:
     if not screen.coloured:
         return join_wrapped(screen, further, gap="   ")
     meaning = Text(scale.title)
-    if scale.unit not in ("rank", "probability", "logit") and "bits" not in scale.title:
+    if scale.unit not in ("rank", "probability", "logit", "stage", "ratio") and "bits" not in scale.title:
         meaning.append(f", {scale.unit}")
     if scale.note:
         meaning.append(f" ({scale.note})", DIM)

@@ -47,6 +47,15 @@ _SIXTEEN: Mapping[str, tuple[tuple[float, str], ...]] = {
         (0.45, "black on cyan"),
         (0.7, "bright_white on blue"),
     ),
+    "balance": (
+        (0.0, "bright_white on blue"),
+        (0.15, "black on cyan"),
+        (0.3, "black on bright_cyan"),
+        (0.45, "default on default"),
+        (0.56, "black on bright_yellow"),
+        (0.7, "black on yellow"),
+        (0.85, "bright_white on red"),
+    ),
     "pastel": (
         (0.0, "black on bright_red"),
         (0.25, "black on bright_yellow"),
