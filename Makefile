@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8
 # The Node that pip brought; LOGITSCOPE_NO_WEB=1 leaves out the pages and what checks them.
 NPM := $(if $(filter-out 0,$(LOGITSCOPE_NO_WEB)),@echo "LOGITSCOPE_NO_WEB is set: NOT DONE: npm",PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix web --silent)
 
-.PHONY: help demo test web contract gallery serve format lint bench docs embedded-sort embedded-report pictures clean
+.PHONY: help demo test web contract gallery serve format lint bench bench-peers bench-report bench-gpu docs embedded-sort embedded-report pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -101,8 +101,17 @@ pictures: $(VENV)/installed-dev ## draw the pictures of README.md and docs/ agai
 gallery: $(VENV)/installed-demo ## draw docs/gallery again; MODEL=openai-community/gpt2-xl draws another into gallery/
 	$(BIN)/python docs/make_gallery.py --model $(MODEL)
 
-bench: $(VENV)/installed-dev ## memory and time of the readout at GPT-2 small's shape: 1,024 tokens, 25 stages
-	$(BIN)/python benchmarks/readout_memory.py --positions 1024 --stages 25
+bench: $(VENV)/installed-dev ## time, memory and error beside other tools; QUICK=1, SECTIONS="tales-128 growth", RESUME=1
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(RESUME),--resume) --sections "$(SECTIONS)"
+
+bench-peers: $(VENV)/installed-dev ## install the tools that are compared with, each in an environment of its own
+	$(BIN)/python -m benchmarks.environments
+
+bench-report: $(VENV)/installed-dev ## put what was measured last, and its curves, into docs/speed.md
+	$(BIN)/python -m benchmarks.report --docs
+
+bench-gpu: $(VENV)/installed-dev ## the readout on a CUDA device beside the products alone and the eager recipe
+	$(BIN)/python -m benchmarks.gpu
 
 serve: $(VENV)/installed-demo ## the web app on http://127.0.0.1:8642, with the embedded models
 	@$(BIN)/python web/build.py || echo "The page could not be built; the server will say so." >&2
