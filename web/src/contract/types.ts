@@ -397,7 +397,7 @@ export interface components {
             /** @description What else a reader of its numbers should know, one sentence each. */
             notes: string[];
             /** @description What this server can do with it. */
-            can: ("trace" | "tokenise" | "sample" | "fill" | "ask" | "replace" | "save")[];
+            can: ("trace" | "tokenise" | "sample" | "fill" | "ask" | "replace" | "save" | "graph" | "tile" | "explain")[];
             /** @description What an Engine can do elsewhere and this one cannot, each with the reason in one sentence. */
             cannot: {
                 [key: string]: string;
@@ -643,11 +643,136 @@ export interface components {
             /** @description New tokens per further window of a longer text; null for half a window. */
             stride?: number | null;
         };
+        /** @description A number that was read. */
+        ExplainedCell: {
+            role: string;
+            block: string;
+            index: number[];
+            value: number;
+        };
+        /** @description One summand. */
+        ExplainedTerm: {
+            /** @description What it is the product of, or the function of. */
+            cells: components["schemas"]["ExplainedCell"][];
+            value: number;
+        };
+        /** @description How a cell came about. */
+        Explanation: {
+            block: string;
+            index: number[];
+            /** @description Of the formula; `weight` and `input` were not computed, `masked` is left out by the mask. */
+            kind: string;
+            /** @description Of an activation. */
+            function: string;
+            /** @description The number; null where the mask leaves it out. */
+            stored: number | null;
+            /** @description The same from the terms, in float64. */
+            computed: number | null;
+            /** @description The sum of the terms' absolute values, by which rounding is measured. */
+            magnitude: number;
+            /** @description The largest first. */
+            terms: components["schemas"]["ExplainedTerm"][];
+            /** @description What the others come to together. */
+            rest: number;
+            /** @description How many others there are. */
+            n_rest: number;
+            /** @description What else was read: bias, mean, variance, maximum, ... */
+            cells: components["schemas"]["ExplainedCell"][];
+            /** @description `scale`, `epsilon`, `count`. */
+            constants: {
+                [key: string]: number;
+            };
+            /** @description How many positions, from the first, it depends on; null where it depends on none. */
+            visible: number | null;
+        };
+        /** @description A model's computation: every block, each after those that it is computed from. */
+        Graph: {
+            /** @description `gpt2` or `llama`. */
+            family: string;
+            /** @description `n_blocks`, `n_heads`, `n_key_heads`, `d_model`, `d_head`, `d_mlp`, `vocab`, `context`, `n_parameters`. */
+            sizes: {
+                [key: string]: number;
+            };
+            blocks: components["schemas"]["GraphBlock"][];
+        };
+        /** @description One direction of a block. */
+        GraphAxis: {
+            /** @description `position`, `key`, `head`, `d_model`, `vocab`, ...; the same name is the same direction. */
+            name: string;
+            /** @description Cells; null for `position` and `key`, which are as long as the text. */
+            size: number | null;
+        };
+        /** @description One tensor of a computation. */
+        GraphBlock: {
+            id: string;
+            title: string;
+            /** @description From the whole to the part. */
+            section: string[];
+            /**
+             * @description Learned, given, or computed.
+             * @enum {string}
+             */
+            kind: "weight" | "input" | "value";
+            axes: components["schemas"]["GraphAxis"][];
+            /** @description Cells with `key` after `position` do not exist: the mask leaves them out. */
+            causal: boolean;
+            /** @description Of what is computed. */
+            formula: components["schemas"]["GraphFormula"] | null;
+        };
+        /** @description How one cell of a block comes about. */
+        GraphFormula: {
+            /** @enum {string} */
+            kind: "lookup" | "dot" | "add" | "product" | "mean" | "variance" | "layer_norm" | "mean_square" | "rms_norm" | "activation" | "rotary" | "maximum" | "exp_sum" | "softmax";
+            operands: components["schemas"]["GraphOperand"][];
+            /** @description What is summed, or looked for the largest, over. */
+            over: components["schemas"]["GraphAxis"][];
+            /** @description `scale`, `epsilon`. */
+            constants: {
+                [key: string]: number;
+            };
+            /** @description Of an activation, its name. */
+            function: string;
+        };
+        /** @description One coordinate of an operand's cell: `(coordinate of axis // divisor + offset) % modulus`. */
+        GraphIndex: {
+            /** @description Of the cell that is computed, or of the sum. */
+            axis: string;
+            divisor: number;
+            offset: number;
+            /** @description 0 for none. */
+            modulus: number;
+            /** @description The block of ids in which the coordinate is looked up; empty for none. */
+            lookup: string;
+        };
+        /** @description Where a formula reads. */
+        GraphOperand: {
+            /** @description What it is to the formula: `left`, `right`, `bias`, `input`, `mean`, ... */
+            role: string;
+            block: string;
+            /** @description One for each axis of that block. */
+            index: components["schemas"]["GraphIndex"][];
+        };
         /** @description How far a request is: the payload of a frame of kind 1 of `/api/trace`. */
         Progress: {
             /** @description Cells that were read out: positions times stages; 0 says that the model has begun. */
             done: number;
             total: number;
+        };
+        /** @description A text that is read: what tiles and explanations are asked of. */
+        Run: {
+            /** @description Its name; the same text read by the same model has the same. */
+            run: string;
+            model: string;
+            n_positions: number;
+            text: components["schemas"]["Tokenised"];
+        };
+        /** @description A known model for the sense of size: its computation without any numbers in it. */
+        Shape: {
+            name: string;
+            n_parameters: number;
+            /** @description Tokens of its context, which it is drawn with. */
+            n_positions: number;
+            graph: components["schemas"]["Graph"];
         };
         /** @description One new token of a continuation: the payload of a frame of kind 1 of `/api/sample`. */
         Step: {
@@ -699,7 +824,18 @@ export type StartingText = components['schemas']['StartingText'];
 export type TokeniseRequest = components['schemas']['TokeniseRequest'];
 export type Tokenised = components['schemas']['Tokenised'];
 export type TraceRequest = components['schemas']['TraceRequest'];
+export type ExplainedCell = components['schemas']['ExplainedCell'];
+export type ExplainedTerm = components['schemas']['ExplainedTerm'];
+export type Explanation = components['schemas']['Explanation'];
+export type Graph = components['schemas']['Graph'];
+export type GraphAxis = components['schemas']['GraphAxis'];
+export type GraphBlock = components['schemas']['GraphBlock'];
+export type GraphFormula = components['schemas']['GraphFormula'];
+export type GraphIndex = components['schemas']['GraphIndex'];
+export type GraphOperand = components['schemas']['GraphOperand'];
 export type Progress = components['schemas']['Progress'];
+export type Run = components['schemas']['Run'];
+export type Shape = components['schemas']['Shape'];
 export type Step = components['schemas']['Step'];
 export type $defs = Record<string, never>;
 export interface operations {
