@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
@@ -127,9 +127,10 @@ class Desk:
             plan = self._checked(served, options)
             with self._remembered(served, page) as prefix:
                 pieces = served.scope.pieces(**options, progress=tell, cancelled=job.cancelled, prefix=prefix)
-                tell(0, len(plan.stages) * len(plan.positions))  # everything was checked: the answer begins
-                for piece in pieces:
-                    yield frame(Kind.PIECE, to_bytes(piece))
+                with closing(cast("Generator[Trace, None, None]", pieces)):  # else it might hold on to the prefix
+                    tell(0, len(plan.stages) * len(plan.positions))  # everything was checked: the answer begins
+                    for piece in pieces:
+                        yield frame(Kind.PIECE, to_bytes(piece))
             yield END
 
         return self._submit(served.worker, compute, "trace", page)
