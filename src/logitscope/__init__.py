@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from logitscope import plot
     from logitscope.errors import Cancelled, InputError, LogitscopeError, ModelError, ResourceError, TraceError
     from logitscope.scope import Scope, load
-    from logitscope.trace import Trace, open_trace
+    from logitscope.trace import Increments, Trace, open_trace
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Cancelled",
+    "Increments",
     "InputError",
     "LogitscopeError",
     "ModelError",
@@ -45,6 +46,7 @@ _HOMES = {
     "TraceError": "logitscope.errors",
     "Scope": "logitscope.scope",
     "load": "logitscope.scope",
+    "Increments": "logitscope.trace",
     "Trace": "logitscope.trace",
     "open_trace": "logitscope.trace",
 }

@@ -32,8 +32,11 @@ NORMS = {
     "none": "each stage projected straight onto the head, without the final norm",
 }
 
-_LEAD, _GAP = 16.0, 6.0
-"""Points from the chart to the names, and between the columns of a name."""
+_LEAD, _GAP, _SHAPE = 16.0, 6.0, 8.5
+"""Points from the chart to the names, between the columns of a name, and for the shape before it."""
+
+_SHAPES = (("o", "○"), ("s", "□"), ("^", "△"), ("D", "◇"), ("v", "▽"))
+"""Of a curve's points, and before its name: where colours are not printed, shapes tell neighbours apart."""
 
 Place = tuple[float, float, float, float]
 """Left, top, width and height, in points."""
@@ -89,7 +92,7 @@ class Curves:
     @property
     def right(self) -> float:
         """Points that the names take beside the chart, the lines that lead to them included."""
-        return _LEAD + sum(self._columns) + _GAP * max(0, len(self._columns) - 1)
+        return _LEAD + _SHAPE + sum(self._columns) + _GAP * max(0, len(self._columns) - 1)
 
     @property
     def _columns(self) -> list[float]:
@@ -99,12 +102,14 @@ class Curves:
     def name(self, sheet: Sheet, place: Place) -> None:
         """Draws the names at the right of the chart, moved apart, each with a line to where its curve ends."""
         x, top, width, height = place
-        drawn = [line for line in self.lines if line.end is not None]
-        wanted = [top + height * self._share(line.end) for line in drawn]
+        drawn = [(i, line) for i, line in enumerate(self.lines) if line.end is not None]
+        wanted = [top + height * self._share(line.end) for _, line in drawn]
         columns = self._columns
-        for line, own, moved in zip(drawn, wanted, spread(wanted, LABEL + 2.4, top, top + height), strict=True):
+        for (i, line), own, moved in zip(drawn, wanted, spread(wanted, LABEL + 2.4, top, top + height), strict=True):
             sheet.line([(x + width + 2, own), (x + width + 8, moved), (x + width + 14, moved)], line.dark, 0.5)
             at = x + width + _LEAD
+            sheet.text(at, moved + LABEL * 0.36, _SHAPES[i % len(_SHAPES)][1], size=TICK, colour=line.dark)
+            at += _SHAPE
             for cell, column in zip(line.name, columns, strict=True):
                 sheet.text(at, moved + LABEL * 0.36, cell.text, size=cell.size, colour=cell.colour, face=cell.face)
                 at += column + _GAP
@@ -120,7 +125,7 @@ class Curves:
         axes.set_ylim(*self._limits)
         axes.set_xlim(-0.4, max(n - 1, 0.4) + 0.15)
         for i, line in reversed(list(enumerate(self.lines))):
-            self._line(axes, line, 3 + (len(self.lines) - i) / 100)
+            self._line(axes, line, 3 + (len(self.lines) - i) / 100, _SHAPES[i % len(_SHAPES)][0])
         stage_axis(axes, self.moments)
         axes.grid(axis="y", color=RULE, linewidth=0.4)
         axes.set_axisbelow(True)
@@ -142,7 +147,7 @@ class Curves:
 
                 yield Mark(said, 16, draw)
 
-    def _line(self, axes: Axes, line: Line, level: float) -> None:
+    def _line(self, axes: Axes, line: Line, level: float, shape: str) -> None:
         thick = 2.3 if line.strong else 1.6
         light: list[list[tuple[float, float]]] = []
         dark: list[list[tuple[float, float]]] = []
@@ -156,10 +161,10 @@ class Curves:
             axes.add_collection(drawn, autolim=False)
         known = [(i, score) for i, score in enumerate(line.scores) if score is not None]
         # Points of many stages would touch; then the curve is enough.
-        size = 2.6 if len(self.moments) <= 60 else 1.6
-        axes.plot([i for i, _ in known], [score for _, score in known], linestyle="none", marker="o",
+        size = 3.0 if len(self.moments) <= 60 else 1.8
+        axes.plot([i for i, _ in known], [score for _, score in known], linestyle="none", marker=shape,
                   zorder=level + 0.005, markersize=size, markerfacecolor="white", markeredgecolor=line.dark,
-                  markeredgewidth=0.7 * size / 2.6, clip_on=False)  # fmt: skip
+                  markeredgewidth=0.7 * size / 3.0, clip_on=False)  # fmt: skip
 
     @property
     def _limits(self) -> tuple[float, float]:

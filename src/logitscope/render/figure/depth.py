@@ -46,6 +46,7 @@ class _Line:
     name: str
     bands: tuple[tuple[Row, Row, float], ...] = ()
     median: Row | None = None
+    thickness: float = 1.6
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _charts(view: Depth) -> Iterator[_Chart]:
         yield _Chart("rank of the final guess (log scale)", (_banded(view.final_rank, "mean", *pair(0)),), "rank")
     if view.final_share is not None and view.settled_share is not None:
         now = _Line(view.final_share, *pair(0), "is final")
-        stays = _Line(view.settled_share, *pair(3), "stays final")
+        stays = _Line(view.settled_share, *pair(3), "stays final", thickness=0.9)
         yield _Chart("share of positions whose top guess is the final one", (now, stays), "share")
     if view.groups:
         kept = tuple(
@@ -177,7 +178,7 @@ def _draw(axes: Axes, view: Depth, chart: _Chart, width: float) -> None:
     for level, line in enumerate(reversed(chart.lines)):
         if line.median is not None:
             _plot(axes, line.median, color=line.dark, linewidth=0.8, linestyle=(0, (2.5, 1.5)), zorder=3 + level / 10)
-        _plot(axes, line.row, color=line.dark, linewidth=1.6, zorder=3.05 + level / 10)
+        _plot(axes, line.row, color=line.dark, linewidth=line.thickness, zorder=3.05 + level / 10)
     stage_axis(axes, view.moments, most=max(3, int(width // 13)))
     axes.grid(axis="y", color=RULE, linewidth=0.4)
     axes.set_axisbelow(True)

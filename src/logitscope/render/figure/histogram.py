@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullLo
 from logitscope.render.figure.fonts import SANS, undrawable
 from logitscope.render.figure.furniture import BOLD, SMALL, Mark, caption, key, no_font
 from logitscope.render.figure.lens import STAR
-from logitscope.render.figure.place import draw_place
+from logitscope.render.figure.place import draw_place, named
 from logitscope.render.figure.sheet import FAINT, QUIET, RULE, Sheet
 from logitscope.render.figure.spread import spread
 from logitscope.render.figure.strip import plain_axes
@@ -56,7 +56,7 @@ def draw_histogram(view: Histogram, width: float = WIDTH) -> Figure:
     wide = (room - (across - 1) * _GUTTER) / across - _LEFT
     low, high = _limits(view)
     y = draw_place(sheet, view.place, "Standardised logits", _MARGIN, room) + 4
-    names = [SANS.width(SANS.inked(s.label), _NAME) + 8 for panel in view.panels for s in panel.standings]
+    names = [SANS.width(SANS.inked(named(s.label)), _NAME) + 8 for panel in view.panels for s in panel.standings]
     above = min(_LONGEST, max(names)) + _LEADERS if names else 6.0
     step, lines = (1.0, 3) if across == 1 else (2.0, 1)
     each = 13 + above + tall + 15 + lines * (_SAMPLE + 2) + 10
@@ -113,7 +113,7 @@ def _names(
     for standing, own, moved in zip(placed, wanted, spread(wanted, _NAME + 1.6, x, x + width), strict=True):
         sheet.line([(own, bottom), (own, bottom - 1), (moved, bottom - 7), (moved, bottom - 9)], standing.dark, 0.5)
         face = BOLD if standing.came_next else SANS
-        name = face.fit(face.inked(standing.label), _NAME, _LONGEST - 6) + (STAR if standing.came_next else "")
+        name = face.fit(face.inked(named(standing.label)), _NAME, _LONGEST - 6) + (STAR if standing.came_next else "")
         sheet.text(moved + _NAME * 0.36, bottom - 10.5, name, size=_NAME, colour=standing.dark, face=face, turn=90)
 
 
