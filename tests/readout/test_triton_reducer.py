@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from logitscope.readout import choose
 from logitscope.readout import halves as halving
-from logitscope.readout import readout
 from logitscope.readout.head import MatrixHead
 from logitscope.readout.torch_reducer import TorchReducer
 from logitscope.readout.triton_reducer import TritonReducer
@@ -52,11 +52,11 @@ def test_tiles_on_a_processor_are_refused() -> None:
 
 
 def test_it_is_chosen_on_cuda_where_triton_can_compile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readout, "has_triton", lambda: True)
-    assert readout._suitable(torch.device("cuda"), 1) is TritonReducer
-    assert readout._suitable(torch.device("cpu"), 1) is TorchReducer
-    monkeypatch.setattr(readout, "has_triton", lambda: False)
-    assert readout._suitable(torch.device("cuda"), 1) is TorchReducer
+    monkeypatch.setattr(choose, "has_triton", lambda: True)
+    assert choose.suitable(torch.device("cuda"), 1, False) is TritonReducer
+    assert choose.suitable(torch.device("cpu"), 1, False) is TorchReducer
+    monkeypatch.setattr(choose, "has_triton", lambda: False)
+    assert choose.suitable(torch.device("cuda"), 1, False) is TorchReducer
 
 
 def test_vectors_are_shortened_only_where_nothing_is_lost() -> None:

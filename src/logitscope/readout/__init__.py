@@ -1,5 +1,6 @@
 """From the residual stream to numbers: every statistic of every stage's prediction, whose logits are never stored."""
 
+from logitscope.readout.choose import prepare
 from logitscope.readout.head import Head, MatrixHead
 from logitscope.readout.readout import read_out
 from logitscope.readout.reducer import Reducer
@@ -13,6 +14,7 @@ __all__ = [
     "Reducer",
     "Request",
     "Vectors",
+    "prepare",
     "read_out",
     "reference_logits",
     "reference_read_out",

@@ -16,14 +16,12 @@ from torch import Tensor
 
 from logitscope.errors import InputError
 from logitscope.readout.block import Block, Plan, Workspace
+from logitscope.readout.choose import suitable
 from logitscope.readout.histogram import BINS, SAMPLES_PER_BIN
-from logitscope.readout.numba_reducer import NumbaReducer, has_numba
 from logitscope.readout.request import NAMES, Asked, Request
 from logitscope.readout.sizes import Sizes, fit
 from logitscope.readout.state import Targets
 from logitscope.readout.team import n_members, together
-from logitscope.readout.torch_reducer import TorchReducer
-from logitscope.readout.triton_reducer import TritonReducer, has_triton
 from logitscope.readout.vectors import Source, as_vectors
 
 if TYPE_CHECKING:
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
     from logitscope.readout.reducer import Reducer
 
 __all__ = ["cut", "read_out"]
-
-_WORTHWHILE = 1 << 26
-"""Logits from which a compiled reducer saves more time than it takes to load: 100 tokens at 13 stages of GPT-2."""
 
 _ROWS_EACH = 64
 """Rows from which a thread is better off with a product of its own."""
@@ -95,7 +90,7 @@ def read_out(
     if input_stage is not None and asked.refers_to("input"):
         references["input"] = input_stage
     n_stages = len({*stages, *references.values()})
-    make_reducer = reducer or _suitable(head.device, n_stages * n_positions * head.n_vocab)
+    make_reducer = reducer or suitable(head.device, n_stages * n_positions * head.n_vocab, asked.histogram)
     team, sizes = cut(head, n_positions, n_stages, "final" in references, asked.histogram, make_reducer)
     sizes = replace(sizes, columns=vocab_tile or sizes.columns, positions=position_block or sizes.positions)
     plan = Plan(head, asked, tuple(stages), references, sizes, cancelled)
@@ -147,13 +142,6 @@ def cut(
         scratch_tiles=getattr(reducer, "scratch_tiles", 2),
     )
     return team, sizes
-
-
-def _suitable(device: torch.device, n_logits: int) -> Callable[[torch.device], Reducer]:
-    """Chosen by size alone, so that the same readout gives the same bits whatever was read before it."""
-    if device.type == "cuda" and has_triton():
-        return TritonReducer
-    return NumbaReducer if device.type == "cpu" and n_logits >= _WORTHWHILE and has_numba() else TorchReducer
 
 
 def _targets(

@@ -31,8 +31,8 @@ _P5, _P4, _P3, _P2, _P1, _P0 = (
 _ONE, _ZERO = _f(1), _f(0)
 _LOWEST, _UNDERFLOW, _NEGATIVE_INFINITY = _f(LOWEST), _f(UNDERFLOW), _f(-np.inf)
 _EXPONENT, _BIAS = np.int32(23), np.int32(0x3F800000)
-_BLOCK = 64
-"""Logits of which one maximum is kept, so that the list of the likeliest opens few of them."""
+_LANES = 64
+"""Of so many parts of a row the maximum is kept, so that the list of the likeliest opens few of them."""
 
 NORMALISER, MOMENTS, COUNTS = 1, 2, 4
 NO_REFERENCE = np.zeros((0, 0), np.float32)
@@ -74,20 +74,26 @@ def _exp(x: Any) -> Any:
     return p * _float_of_bits((_bits_of_float(shifted) << _EXPONENT) + _BIAS)
 
 
-# Where a row holds a NaN this may find any of its numbers: all other loops show NaN.
-@njit(fastmath={"nnan", "nsz"})
+@njit
 def _peaks(z: Any, peaks: Any) -> Any:
-    """The largest logit of each block, and of all."""
+    """The largest logit of each lane (columns that are `_LANES` apart), and of all; a NaN is passed over.
+
+    Lanes and not blocks of neighbours: the maximum of neighbours would not compile to vectors.
+    """
     n = z.shape[0]
-    highest = _NEGATIVE_INFINITY
-    for block in range((n + _BLOCK - 1) // _BLOCK):
-        start = block * _BLOCK
-        peak = _NEGATIVE_INFINITY
-        for i in range(start, min(start + _BLOCK, n)):
-            peak = max(peak, z[i])
-        peaks[block] = peak
-        highest = max(highest, peak)
-    return max(highest, _LOWEST)
+    for lane in range(_LANES):
+        peaks[lane] = _NEGATIVE_INFINITY
+    whole = n - n % _LANES
+    for start in range(0, whole, _LANES):
+        for lane in range(_LANES):
+            value = z[start + lane]
+            peaks[lane] = value if value > peaks[lane] else peaks[lane]
+    for i in range(whole, n):
+        peaks[i - whole] = z[i] if z[i] > peaks[i - whole] else peaks[i - whole]
+    highest = _LOWEST
+    for lane in range(_LANES):
+        highest = max(highest, peaks[lane])
+    return highest
 
 
 @njit(fastmath=_SUMS)
@@ -162,27 +168,26 @@ def _count_above_three(z: Any, one: Any, two: Any, three: Any, n_real: Any) -> A
 
 @njit
 def _list(z: Any, peaks: Any, start: Any, n_real: Any, filled: Any, logits: Any, ids: Any) -> None:
-    """Enter what belongs into a list of the likeliest, in ascending order of ids: equals come after those before."""
+    """Enter what belongs into a list of the likeliest; of equal logits the lower id comes first."""
     k = logits.shape[0]
     if filled and logits[0] != logits[0]:
         return
-    for block in range((n_real + _BLOCK - 1) // _BLOCK):
-        if filled == k and not peaks[block] > logits[k - 1]:
+    for lane in range(min(_LANES, n_real)):
+        if filled == k and not peaks[lane] >= logits[k - 1]:
             continue
-        for i in range(block * _BLOCK, min(block * _BLOCK + _BLOCK, n_real)):
-            value = z[i]
-            if filled == k:
-                if not value > logits[k - 1]:
-                    continue
-            else:
+        for i in range(lane, n_real, _LANES):
+            value, token = z[i], start + i
+            if filled < k:
                 filled += 1
+            elif not (value > logits[k - 1] or (value == logits[k - 1] and token < ids[k - 1])):
+                continue
             place = filled - 1
-            while place > 0 and logits[place - 1] < value:
+            while place > 0 and (logits[place - 1] < value or (logits[place - 1] == value and token < ids[place - 1])):
                 logits[place] = logits[place - 1]
                 ids[place] = ids[place - 1]
                 place -= 1
             logits[place] = value
-            ids[place] = start + i
+            ids[place] = token
 
 
 @njit
@@ -209,7 +214,7 @@ def _add_tile(
     n_stages, n_positions, n = z.shape
     n_references = (first.shape[0] > 0) + (second.shape[0] > 0)
     n_targets = ids.shape[0]
-    block_peaks = np.empty((n + _BLOCK - 1) // _BLOCK, np.float32)
+    lane_peaks = np.empty(_LANES, np.float32)
     own = np.empty(n, np.float32)
     theirs = np.empty((2, n), np.float32)
     fades, weighs = np.empty(2), np.empty(2)
@@ -218,14 +223,14 @@ def _add_tile(
     for position in range(n_positions):
         for r in range(n_references):
             reference = first[position] if r == 0 else second[position]
-            peak = _peaks(reference, block_peaks)
+            peak = _peaks(reference, lane_peaks)
             _exponentials(reference, peak, theirs[r])
             highest = max(peaks[r, position], np.float64(peak))
             fades[r], weighs[r] = math.exp(peaks[r, position] - highest), math.exp(peak - highest)
             peaks[r, position] = highest
         for stage in range(n_stages):
             logits = z[stage, position]
-            peak = _peaks(logits, block_peaks)
+            peak = _peaks(logits, lane_peaks)
             broken = False
             for i in range(sums.shape[0]):
                 row[i] = sums[i, stage, position]
@@ -249,8 +254,8 @@ def _add_tile(
                 if n_seen:
                     near = _f(row[3] / n_seen)
                 else:
-                    for i in range(min(n, _BLOCK)):
-                        near += logits[i] / _f(min(n, _BLOCK))
+                    for i in range(min(n, _LANES)):
+                        near += logits[i] / _f(min(n, _LANES))
                 if not math.isfinite(near):
                     near = _ZERO
                 total, squares = _moments(logits, near)
@@ -281,7 +286,7 @@ def _add_tile(
                     for i in range(top_logits.shape[1]):
                         top_logits[line, i] = np.nan
                 else:
-                    _list(logits, block_peaks, start, n_real, filled, top_logits[line], top_ids[line])
+                    _list(logits, lane_peaks, start, n_real, filled, top_logits[line], top_ids[line])
 
 
 @njit
