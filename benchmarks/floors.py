@@ -1,6 +1,6 @@
 """`readout_floor` as a section of the measurement: readout beside products at GPT-2 small's shape, random vectors.
 
-    python -m benchmarks.floors --json
+python -m benchmarks.floors --json
 """
 
 from __future__ import annotations

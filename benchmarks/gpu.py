@@ -234,7 +234,9 @@ def main() -> int:
     options = parser.parse_args()
     device = torch.device(options.device)
     if device.type == "cuda" and not torch.cuda.is_available():
-        print("There is no CUDA device here (or torch was installed without CUDA); nothing was measured.", file=sys.stderr)
+        print(
+            "There is no CUDA device here (or torch was installed without CUDA); nothing was measured.", file=sys.stderr
+        )
         return 1
     torch.set_float32_matmul_precision("highest")  # fp32 is fp32, not TF32
     machine = _machine(device)

@@ -8,21 +8,28 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["describe", "slug", "threads"]
+__all__ = ["cores", "describe", "slug", "threads"]
 
 _PACKAGES = ("logitscope", "torch", "transformers", "numpy", "numba", "triton", "matplotlib")
 
 
-def threads() -> int:
-    """Processors that this process may use: what every contestant gets."""
+def cores() -> int:
+    """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads() -> int:
+    """How many threads every contestant gets: one for each processor, or as OMP_NUM_THREADS says."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() and int(asked) else cores()
 
 
 def describe() -> dict[str, object]:
     """The machine and the libraries, as they stand beside every table."""
     return {
         "processor": _processor(),
-        "cores": threads(),
+        "cores": cores(),
+        "threads": threads(),
         "memory_bytes": _memory(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

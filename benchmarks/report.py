@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.results import FOLDER, read
 from benchmarks.tasks import OWN
 
@@ -155,8 +157,8 @@ def _machine(machine: Mapping[str, Any]) -> str:
     instructions = f" ({machine['instructions']})" if machine.get("instructions") else ""
     libraries = ", ".join(f"{name} {number}" for name, number in machine.get("versions", {}).items())
     return (
-        f"{machine['processor']}{instructions}, {machine['cores']} cores and as many threads for everybody{memory}; "
-        f"{machine['system']}, Python {machine['python']}, {libraries}."
+        f"{machine['processor']}{instructions}, {machine['cores']} cores{memory}, {machine['threads']} threads for "
+        f"everybody; {machine['system']}, Python {machine['python']}, {libraries}."
     )
 
 
@@ -187,16 +189,18 @@ def _mib(peaks: Iterable[int | None]) -> str:
     return f"{max(known) / MIB:,.0f}" if known else ""
 
 
-def _worst(errors: Mapping[str, float], wanted: Callable[[str], bool]) -> float | None:
-    return max((value for name, value in errors.items() if wanted(name)), default=None)
+def _worst(errors: Mapping[str, float | None], wanted: Callable[[str], bool]) -> float | None:
+    """NaN where some number is missing, or is there where none should be."""
+    found = [np.nan if value is None else value for name, value in errors.items() if wanted(name)]
+    return float(np.max(found)) if found else None
 
 
-def _error(errors: Mapping[str, float]) -> str:
+def _error(errors: Mapping[str, float | None]) -> str:
     worst = _worst(errors, lambda name: name not in (*_COUNTS, "histogram"))
     return "" if worst is None else f"{worst:.1e}"
 
 
-def _ranks(errors: Mapping[str, float]) -> str:
+def _ranks(errors: Mapping[str, float | None]) -> str:
     worst = _worst(errors, lambda name: name in _COUNTS)
     return "" if worst is None else f"{worst:.0f}"
 

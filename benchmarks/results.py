@@ -6,6 +6,7 @@ Knows nothing of what the sections hold.
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,19 @@ def keep(path: Path, machine: dict[str, object], name: str, section: dict[str, A
     whole = read(path)
     whole["machine"] = machine
     stamped = {"measured": datetime.now(UTC).date().isoformat(), "versions": machine.get("versions"), **section}
-    whole["sections"][name] = stamped
+    whole["sections"][name] = _finite(stamped)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Whoever stops the run in the middle keeps what was measured before.
     draft = path.with_suffix(".part")
     draft.write_text(json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     draft.replace(path)
     return whole
+
+
+def _finite(value: Any) -> Any:
+    """The same data with null for what is no number: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

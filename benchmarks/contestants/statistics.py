@@ -80,4 +80,6 @@ def of_stage(
 def _histogram(logits: Tensor) -> Tensor:
     standardised = (logits - logits.mean(-1, keepdim=True)) / logits.std(-1, correction=0, keepdim=True)
     bins = ((standardised + 8) * 4).floor().clamp(0, 63).long()
-    return torch.zeros(len(logits), 64, dtype=torch.long, device=logits.device).scatter_add_(1, bins, torch.ones_like(bins))
+    return torch.zeros(len(logits), 64, dtype=torch.long, device=logits.device).scatter_add_(
+        1, bins, torch.ones_like(bins)
+    )
