@@ -45,8 +45,8 @@ _HEADINGS = (
 Row = tuple[str, ...]
 
 
-def report(whole: Mapping[str, Any]) -> str:
-    """Everything that was measured, as Markdown that can be read in a terminal too."""
+def report(whole: Mapping[str, Any], *, pictures: bool = False) -> str:
+    """Everything that was measured, as Markdown that can be read in a terminal too, where pictures are of no use."""
     parts = [_machine(whole["machine"])] if whole["machine"] else ["Nothing has been measured yet: make bench."]
     for section in whole["sections"].values():
         parts.append(f"### {_heading(section)}")
@@ -57,6 +57,10 @@ def report(whole: Mapping[str, Any]) -> str:
         elif "data" in section:
             parts += [table(t["headings"], t["rows"]) for t in section["data"].get("tables", [])]
             parts += section["data"].get("notes", [])
+            if pictures and "points" in section["data"]:
+                parts.append(
+                    f"![Seconds and memory over tokens, stages and vocabulary]({PICTURE.relative_to(PAGE.parent)})"
+                )
         else:
             parts.append("```text\n" + section["text"].strip() + "\n```")
     return "\n\n".join(parts) + "\n"
@@ -124,7 +128,7 @@ def with_tables(page: str, whole: Mapping[str, Any]) -> str:
     if not 0 <= page.find(begin) < page.find(end):
         raise ValueError(f"the page has no {begin} … {end} to put the tables between.")
     head, tail = page[: page.index(begin) + len(begin)], page[page.index(end) :]
-    return f"{head}\n\n{report(whole)}\n{tail}"
+    return f"{head}\n\n{report(whole, pictures=True)}\n{tail}"
 
 
 def _is(cell: Mapping[str, Any], entrant: str, task: str, subblocks: bool) -> bool:
