@@ -23,6 +23,9 @@ HOST = "http://127.0.0.1:8642"
 
 JSON = "application/json"
 
+PATIENCE = 60
+"""Seconds after which a thread that should have done something has failed."""
+
 
 def client_of(app: FastAPI, **options: Any) -> httpx2.AsyncClient:
     """Asks an application in this process, as a page that it served would."""
@@ -155,3 +158,9 @@ def frames_of(stream: bytes) -> tuple[list[bytes], list[Any], Any, bool]:
     failed = [json.loads(payload) for kind, payload in found if kind == Kind.FAILED]
     ended = bool(found) and found[-1][0] == Kind.END
     return pieces, said, failed[0] if failed else None, ended
+
+
+async def happens(thing: threading.Event | threading.Semaphore) -> None:
+    """Waits for a thread, but not for ever."""
+    wait = thing.wait if isinstance(thing, threading.Event) else lambda seconds: thing.acquire(timeout=seconds)
+    assert await asyncio.to_thread(wait, PATIENCE), "nothing happened"

@@ -13,6 +13,7 @@ from logitscope.server.answers import Refused
 from logitscope.server.contract import Failure
 from logitscope.server.job import GONE, Job
 from logitscope.server.worker import STOPPING, Worker
+from tests.server.asking import happens
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +58,7 @@ async def test_a_slow_reader_makes_the_computing_wait() -> None:
 
     worker, job = Worker("one", waiting=1), job_of(compute, buffered=40)
     worker.submit(job)
-    await asyncio.to_thread(waits.wait)
+    await happens(waits)
     assert made == [0, 1, 2, 3, 4]  # the fifth does not fit beside four of ten bytes
     assert len(await read_all(job)) == 100
     assert made == list(range(10))
@@ -87,7 +88,7 @@ async def test_cancelling_ends_computing_that_waits_for_its_reader() -> None:
     worker.submit(job)
     assert await job.next() == bytes(10)
     job.cancel(WHY)
-    await asyncio.to_thread(ended.wait)
+    await happens(ended)
     with pytest.raises(Refused, match="because"):
         await job.next()
 
@@ -146,7 +147,7 @@ async def test_a_full_line_says_when_to_come_again_and_a_place_is_freed_by_whoev
     worker = Worker("tales", waiting=2)
     now = job_of(held(began, go))
     worker.submit(now)
-    await asyncio.to_thread(began.wait)
+    await happens(began)
     waiting = [job_of(held(threading.Event(), go)) for _ in range(2)]
     for job in waiting:
         worker.submit(job)
@@ -212,7 +213,7 @@ async def test_stopping_ends_what_is_computed_and_what_waits_and_takes_nothing_m
     now, next_ = job_of(compute), job_of(compute)
     worker.submit(now)
     worker.submit(next_)
-    await asyncio.to_thread(began.wait)
+    await happens(began)
     worker.stop()
     for job in (now, next_):
         with pytest.raises(Refused, match="being stopped"):
@@ -239,7 +240,7 @@ async def test_waiting_times_follow_what_jobs_take() -> None:
             await asyncio.to_thread(threading.Event().wait, 0.001)
     began, go = threading.Event(), threading.Event()
     worker.submit(job_of(held(began, go)))
-    await asyncio.to_thread(began.wait)
+    await happens(began)
     with pytest.raises(Refused) as busy:
         worker.submit(job_of(compute))
     assert 15 <= (busy.value.failure.retry_after or 0) <= 20

@@ -22,7 +22,7 @@ from logitscope.server import Settings, create_app
 from logitscope.server.desk import Desk
 from logitscope.server.limits import trace_bytes
 from logitscope.trace import Trace, merge, open_trace
-from tests.server.asking import Gated, asked, client_of, frames_of
+from tests.server.asking import Gated, asked, client_of, frames_of, happens
 
 pytestmark = pytest.mark.anyio
 
@@ -197,14 +197,14 @@ def waiting(gated: Gated, sort: Scope, no_page: Path) -> FastAPI:
 
 
 async def begun(gated: Gated) -> None:
-    await asyncio.to_thread(gated.began.acquire)
+    await happens(gated.began)
 
 
 async def test_a_reader_who_leaves_stops_the_computing(gated: Gated, waiting: FastAPI) -> None:
     one = asked(waiting, "trace", {"model": "gated", "text": "ABC"})
     await begun(gated)
     await one.leave()
-    await asyncio.to_thread(gated.ended.acquire)
+    await happens(gated.ended)
     assert gated.stopped == ["ABC"]
 
 
@@ -235,10 +235,10 @@ async def test_a_reader_who_leaves_in_the_middle_stops_the_model_between_its_blo
 
     app = create_app([Counted(replace(sort.model, name="counted"))], Settings(app=no_page))
     one = asked(app, "trace", {"model": "counted", "text": "ABCABC", "subblocks": True, "lens": "tail:0"})
-    await asyncio.to_thread(in_the_middle.wait)
+    await happens(in_the_middle)
     await one.leave()
     left.set()
-    await asyncio.to_thread(ended.wait)
+    await happens(ended)
     assert polled == [False] * 5 + [True]  # asked once more, and not computed on
 
 
@@ -251,7 +251,7 @@ async def test_a_newer_request_of_a_page_takes_the_place_of_its_older_one(gated:
     *_, failed, ended = frames_of(b"".join(older.parts))
     assert failed["status"] == 409
     assert not ended
-    await asyncio.to_thread(gated.ended.acquire)
+    await happens(gated.ended)
     gated.go.set()
     await newer.end()
     assert frames_of(b"".join(newer.parts))[3]

@@ -50,7 +50,7 @@ def card_of(scope: Scope, limits: Limits) -> ModelCard:
         length_dependent=model.length_dependent,
         tied=anatomy.tied,
         notes=list(notes(model)),
-        can=list(get_args(Ability)),
+        can=[ability for ability in get_args(Ability) if ability not in _ELSEWHERE],
         cannot=dict(_ELSEWHERE),
         limits=limits,
     )
