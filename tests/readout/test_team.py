@@ -17,7 +17,8 @@ from tests.readout.cases import case
 
 
 @pytest.fixture(autouse=True)
-def two_threads() -> Iterator[None]:
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("logitscope.readout.readout._WORK_EACH", 1)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -120,3 +121,12 @@ def test_whoever_stops_waiting_stops_all_threads() -> None:
     with pytest.raises(Cancelled):
         tried.read(vocab_tile=10, position_block=4, cancelled=cancelled)
     assert len(asked) < 12
+
+
+def test_inference_mode_of_the_caller_does_no_harm() -> None:
+    tried = case(n_positions=200, n_stages=3, histogram=True)
+    want = tried.read(vocab_tile=64, position_block=50)
+    with torch.inference_mode():
+        found = tried.read(vocab_tile=64, position_block=50)
+    for name, array in want.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
