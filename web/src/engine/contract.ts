@@ -29,3 +29,17 @@ export type ModelCard = Pick<
   "name" | "model_class" | "dtype" | "stages" | "last_stage" | "lenses" | "norms" | "can" | "cannot"
 > &
   Partial<Schemas["ModelCard"]>;
+
+/** A model's computation as data. */
+export type Graph = Schemas["Graph"];
+export type GraphBlock = Schemas["GraphBlock"];
+export type GraphAxis = Schemas["GraphAxis"];
+export type GraphFormula = Schemas["GraphFormula"];
+export type GraphOperand = Schemas["GraphOperand"];
+/** A known model without numbers, for the sense of size. */
+export type Shape = Schemas["Shape"];
+/** A text that is read: what tiles and explanations are asked of. */
+export type Run = Schemas["Run"];
+export type Explanation = Schemas["Explanation"];
+export type ExplainedTerm = Schemas["ExplainedTerm"];
+export type ExplainedCell = Schemas["ExplainedCell"];

@@ -1,0 +1,31 @@
+// What other rooms import of the scene; its renderer is loaded apart.
+
+export { arrowsInto, type Arrow } from "./arrows";
+export { cellAt, cellBox, cellCentre, slabOf, type Axes, type BlockBox } from "./boxes";
+export {
+  between,
+  betweenPoses,
+  clamped,
+  eased,
+  frameOf,
+  isPose,
+  lookedAt,
+  opacityOf,
+  poseOf,
+  rangeWithin,
+  revealOf,
+  WHOLE,
+  type Apart,
+  type CellArrow,
+  type CellRef,
+  type Frame,
+  type LitCell,
+  type LitRange,
+  type Look,
+  type Pose,
+  type Tone,
+} from "./frame";
+export { type Box, type Point } from "./geometry";
+export { besideEachOther, layoutOf, type Layout } from "./layout";
+export { isReduction, operandOf, rolesOf, shapeOf, type Roles } from "./roles";
+export { sectionKey, type SectionBox } from "./sections";
