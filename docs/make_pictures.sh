@@ -1,13 +1,10 @@
 #!/bin/sh
-# Draws the figures of docs/figures.md into docs/pictures/; `make pictures` runs it. Options (--model NAME) go to every command.
+# Draws the figures of docs/figures.md into docs/pictures/, by the lines that the page itself shows; `make pictures` runs it.
+# Options (--model NAME) go to every command.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
-passage=src/logitscope/embedded/passage.txt
-pictures=docs/pictures
-mkdir -p "$pictures"
-logitscope likelihood --file src/logitscope/errors.py --bos -o "$pictures/likelihood-code.png" "$@"
-logitscope lens --file "$passage" --bos --window 28:46 -o "$pictures/lens.png" "$@"
-logitscope lens --file "$passage" --bos --window 28:40 --value final_rank -o "$pictures/lens-ranks.png" "$@"
-logitscope evolution --file "$passage" --bos --position 43 -o "$pictures/evolution.png" "$@"
-logitscope histogram --file "$passage" --bos --position 43 -o "$pictures/histogram.png" "$@"
+mkdir -p docs/pictures
+awk '/^# make pictures$/ { on = 1; next } /^```$/ { on = 0 } on' docs/figures.md | while IFS= read -r command; do
+  eval "$command \"\$@\""
+done
