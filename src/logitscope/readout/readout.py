@@ -140,7 +140,7 @@ def cut(
         keeps_final=keeps_final,
         histogram=histogram,
         copies_weights=one.data_ptr() != other.data_ptr(),
-        scratch_tiles=getattr(reducer, "scratch_tiles", 2),
+        scratch_tiles=getattr(reducer, "scratch_tiles", 3),
     )
     return team, sizes
 

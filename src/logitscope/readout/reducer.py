@@ -22,8 +22,8 @@ __all__ = ["PartialReducer", "Reducer"]
 class Reducer(Protocol):
     """Whatever takes tiles into a state.
 
-    It may keep scratch memory, so each thread needs one of its own: up to two tiles, unless its class says how many in
-    an attribute `scratch_tiles`.
+    It may keep scratch memory, so each thread needs one of its own: up to three tiles, unless its class says how many
+    in an attribute `scratch_tiles`.
     """
 
     def add(self, state: State, tile: Tile, sums: Sums) -> None:

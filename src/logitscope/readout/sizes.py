@@ -21,7 +21,7 @@ COLUMNS = {"cpu": 1536, "cuda": 4096}
 """Of a vocabulary tile: enough for a product's full speed, few enough for what is made of it to stay in the cache. A
 device's cache is too small for that; there, each tile costs the processor a fraction of a millisecond."""
 
-COPIED = 4 << 20
+COPIED = 2 << 20
 """Bytes of a tile of the head where its rows have to be turned into fp32."""
 
 FEW_ROWS = 32
@@ -57,7 +57,7 @@ def fit(
     keeps_final: bool,
     histogram: bool,
     copies_weights: bool,
-    scratch_tiles: int = 2,
+    scratch_tiles: int = 3,
 ) -> Sizes:
     """The largest pieces that the memory for them allows.
 
@@ -75,9 +75,10 @@ def fit(
     """
     budget = max(BUDGET.get(device, BUDGET["cuda"]) // n_members, LEAST)
     columns = min(n_vocab, COLUMNS.get(device, COLUMNS["cuda"]))
-    if copies_weights:
+    # A device multiplies halves as they are, or has room for a copy of a few tiles.
+    if copies_weights and device == "cpu":
         columns = min(columns, max(128, COPIED // (4 * d_model)))
-        budget = max(LEAST, budget - 4 * columns * d_model)
+        budget = max(LEAST, budget - 3 * 4 * columns * d_model)  # the last one is freed after the next is made
     final = 4 * n_vocab if keeps_final else 0
     row = 4 * d_model + _ROW + 4 * columns * scratch_tiles
     in_tiles = budget // (final + n_stages * (row + 4 * columns))
