@@ -114,15 +114,14 @@ def opened(context: BrowserContext, server: str) -> Iterator[Callable[[str], Pag
 
 def read(page: Page) -> None:
     """Waits until what is shown is what was read of the text as it is."""
-    page.wait_for_selector(".sheet[aria-busy=false]")
+    page.wait_for_selector("main [aria-busy=false]")
     page.wait_for_selector("[data-status=done]")
 
 
 def type_text(page: Page, text: str) -> None:
     """Puts a text into the editor and waits for its numbers."""
-    page.get_by_label("Text", exact=True).fill(text)
+    page.get_by_role("textbox", name="Text").fill(text)
     page.wait_for_function("text => document.querySelector('textarea').value === text", arg=text.replace("\r\n", "\n"))
-    page.wait_for_selector(".sheet[aria-busy=false]")
     read(page)
 
 

@@ -8,6 +8,8 @@ export const DEFAULTS = {
   scale: "bits",
   /** What is drawn as one: `token`, `word`, `line` or `sentence`. */
   by: "token",
+  /** What the cells of the lens are coloured by: a statistic of the numeric contract. */
+  cell: "top_prob",
   /** `auto`, `serif` or `mono`. */
   font: "auto",
   lens: "logit",

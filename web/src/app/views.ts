@@ -7,9 +7,15 @@ import type { Trace } from "../trace";
 import type { Place } from "./address";
 import type { Status } from "./run.svelte";
 import type { Settings } from "./settings";
+import LensView from "./lens/LensView.svelte";
 import TextView from "./text/TextView.svelte";
 
-/** What every view is given; it changes nothing but through the callbacks. */
+/**
+ * What every view is given; it changes nothing but through the callbacks.
+ *
+ * A selected position is that of the token which is foretold, as in `view/alternatives`: what is read at position `t` of
+ * the trace is about token `t + 1`, and the number of tokens stands for what would come next.
+ */
 export interface ViewProps {
   readonly engine: Engine;
   readonly model: ModelCard;
@@ -52,7 +58,21 @@ export const VIEWS: readonly View[] = [
       "Point at a token to see what the model held likelier; click to keep it. The first token has nothing before it and is hatched, unless a prefix token is put there.",
       "The axis is absolute, so colours of two texts can be compared.",
     ],
-    needs: (place, model) =>
-      place.settings.value === "settled_stage" ? {} : { stages: [place.stage ?? model.last_stage] },
+    needs: ({ stage, settings }, model) => {
+      if (settings.value !== "settled_stage" && (stage === null || stage === model.last_stage))
+        return { stages: [model.last_stage] };
+      return stage?.endsWith(".attn") ? { subblocks: true } : {};
+    },
+  },
+  {
+    id: "lens",
+    title: "Lens",
+    component: LensView as Component<ViewProps>,
+    help: [
+      "Every column is a place of the text, every row a stage of the model, the last one on top. A cell shows the token that the model would say if it had to answer there: its half-finished work, read with its own output layer.",
+      "Outlined cells already guess what the model says in the end; a star marks a final guess that was right. Click a cell to see more of what was likely there.",
+      "Earlier rows are readings of unfinished vectors, and not something that the model ever says.",
+    ],
+    needs: ({ stage }) => (stage?.endsWith(".attn") ? { subblocks: true } : {}),
   },
 ];
