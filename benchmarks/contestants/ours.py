@@ -14,15 +14,17 @@ from benchmarks.contestants.captured import load_plain, made_from
 from benchmarks.contestants.worker import serve
 from benchmarks.shapes import word_tokeniser
 from benchmarks.tasks import STATISTICS, TOP_K
-from logitscope.readout import readout
+from logitscope.readout import choose
 from logitscope.scope import load
 
 
 class Ours:
     def __init__(self, reducer: str) -> None:
         if reducer == "torch":
-            # There is no option for it: what suits the machine is chosen by the readout.
-            vars(readout)["has_numba"] = lambda: False
+            # There is no option for it: the readout chooses what suits the machine.
+            vars(choose)["has_numba"] = lambda: False
+        elif not choose.prepare():
+            raise RuntimeError('the compiled reducer is not there: install numba, or Logitscope\'s extra "fast"')
 
     def load(self, folder: Path) -> None:
         self._plain = load_plain(folder)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from shutil import which
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from logitscope.errors import InputError
 from logitscope.readout.reducer import Reducer
@@ -53,6 +55,8 @@ class TritonReducer(Reducer):
         InputError: the tiles are on a processor, and Triton's interpreter is not on.
     """
 
+    scratch_tiles = 0
+
     def __init__(self, device: torch.device, stages: int = STAGES_AT_ONCE, columns: int = COLUMNS_AT_ONCE) -> None:
         self._kernels = import_module("logitscope.readout.triton_kernel")
         if device.type != "cuda" and not self._kernels.INTERPRETED:
@@ -71,7 +75,8 @@ class TritonReducer(Reducer):
         peaks = state.peaks
         if away:
             peaks = torch.maximum(peaks, torch.stack([c.peak for c in tile.compared]).double())
-        self._kernels.add_tile[_ceiling(n_stages, self._size["STAGES"]), n_positions](
+        self._launch(
+            self._kernels.add_tile[_ceiling(n_stages, self._size["STAGES"]), n_positions],
             z,
             *(*references, self._nothing, self._nothing)[:2],
             state.sums,
@@ -101,7 +106,6 @@ class TritonReducer(Reducer):
             TARGETS=_power(max(_LEAST_TARGETS, n_targets)),
             K=_power(max(_LEAST_K, k)) if k else 1,
             **self._size,
-            num_warps=WARPS,
         )
         if away:
             state.peaks.copy_(peaks)
@@ -110,7 +114,8 @@ class TritonReducer(Reducer):
 
     def bin(self, histogram: Histogram, tile: Tile) -> None:
         n_rows, n_bins, n_samples = histogram.flat_samples.shape
-        self._kernels.bin_tile[n_rows,](
+        self._launch(
+            self._kernels.bin_tile[n_rows,],
             tile.logits,
             histogram.mean.flatten(),
             histogram.scale.flatten(),
@@ -123,8 +128,13 @@ class TritonReducer(Reducer):
             BINS=n_bins,
             SAMPLES=n_samples,
             COLUMNS=self._size["COLUMNS"],
-            num_warps=WARPS,
         )
+
+    @staticmethod
+    def _launch(kernel: Callable[..., object], logits: Tensor, *arguments: object, **constants: object) -> None:
+        """Where the tile is: Triton launches on the current device, which may be another one."""
+        with torch.cuda.device_of(logits):  # type: ignore[no-untyped-call]
+            kernel(logits, *arguments, **constants, num_warps=WARPS)
 
 
 def _ceiling(n: int, by: int) -> int:
