@@ -133,10 +133,10 @@ class Conversation:
     async def leave(self) -> None:
         """The asker goes away; waits until the application has let go of the request."""
         self._left.set()
-        await self.task
+        await self.end()
 
     async def end(self) -> Conversation:
-        await self.task
+        await asyncio.wait_for(self.task, PATIENCE)
         return self
 
     @property
