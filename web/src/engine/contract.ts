@@ -12,12 +12,14 @@ export type SaveRequest = Asked<Schemas["SaveRequest"], "model">;
 export type TokeniseRequest = Asked<Schemas["TokeniseRequest"], "model">;
 export type SampleRequest = Asked<Schemas["SampleRequest"], "model">;
 export type ReplaceRequest = Asked<Schemas["ReplaceRequest"], "model" | "position" | "token">;
+export type FillRequest = Asked<Schemas["FillRequest"], "model" | "text">;
 export type AskRequest = Asked<Schemas["AskRequest"], "model" | "tokens">;
 
 export type Tokenised = Schemas["Tokenised"];
 export type Progress = Schemas["Progress"];
 export type Step = Schemas["Step"];
 export type Change = Schemas["Change"];
+export type Fill = Schemas["Fill"];
 export type Answer = Schemas["Answer"];
 export type StartingText = Schemas["StartingText"];
 export type Failure = Schemas["Failure"];

@@ -7,6 +7,8 @@ import type {
   Answer,
   AskRequest,
   Change,
+  Fill,
+  FillRequest,
   ModelCard,
   ReplaceRequest,
   SampleRequest,
@@ -41,6 +43,8 @@ export interface Engine {
   sample(request: SampleRequest, signal: AbortSignal, lane?: string): AsyncIterable<Step>;
   /** What becomes of a text when some of its tokens are replaced and all others kept. */
   replace(request: ReplaceRequest, signal: AbortSignal, lane?: string): Promise<Change>;
+  /** What could stand in a blank. */
+  fill(request: FillRequest, signal: AbortSignal, lane?: string): Promise<Fill>;
   /** How likely named tokens or words are at a place. */
   ask(request: AskRequest, signal: AbortSignal, lane?: string): Promise<readonly Answer[]>;
   /** A trace as a file. */

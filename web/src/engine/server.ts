@@ -6,6 +6,8 @@ import type {
   AskRequest,
   Change,
   Failure,
+  Fill,
+  FillRequest,
   ModelCard,
   Progress,
   ReplaceRequest,
@@ -56,6 +58,10 @@ export class ServerEngine implements Engine {
 
   replace(request: ReplaceRequest, signal: AbortSignal, lane?: string): Promise<Change> {
     return this.#json("/replace", this.#post(request, signal, lane));
+  }
+
+  fill(request: FillRequest, signal: AbortSignal, lane?: string): Promise<Fill> {
+    return this.#json("/fill", this.#post(request, signal, lane));
   }
 
   ask(request: AskRequest, signal: AbortSignal, lane?: string): Promise<readonly Answer[]> {

@@ -54,6 +54,7 @@ export class SnapshotEngine implements Engine {
 
   tokenise = refusing;
   replace = refusing;
+  fill = refusing;
   ask = refusing;
   save = refusing;
 
