@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import logitscope
 from logitscope.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -46,8 +47,24 @@ def test_the_python_of_a_page_runs(page: Path) -> None:
         exec(compile(block, str(page), "exec"), namespace)
 
 
+@pytest.fixture
+def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page names the same model in every command; it is taken apart and checked the first time."""
+    load, scopes = logitscope.load, {}
+
+    def remembered(model: object = "embedded:tales", **options: object) -> object:
+        if not isinstance(model, str):
+            return load(model, **options)
+        key = (model, *sorted((name, repr(value)) for name, value in options.items()))
+        if key not in scopes:
+            scopes[key] = load(model, **options)
+        return scopes[key]
+
+    monkeypatch.setitem(vars(logitscope), "load", remembered)
+
+
 @pytest.mark.parametrize("page", pages_with("console"))
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("folder", "loaded_once")
 def test_the_commands_of_a_page_run(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     commands = [line[2:] for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")]
     assert commands
