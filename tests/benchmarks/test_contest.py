@@ -15,11 +15,14 @@ import torch
 from benchmarks import processes
 from benchmarks.contest import Cell, Contest, hold
 from benchmarks.contestants.floor import Floor
+from benchmarks.contestants.ours import Ours
 from benchmarks.contestants.recipe import Recipe
 from benchmarks.contestants.worker import Contestant, _reply
 from benchmarks.environments import PEERS
 from benchmarks.processes import CONTESTANTS, Absent, Entrant, Stable
 from benchmarks.shapes import SHAPES, Shape, folder_of
+from benchmarks.tasks import STATISTICS
+from logitscope.readout import choose
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,6 +98,17 @@ def test_rounds_go_through_all_contestants_in_turn_and_stop_when_the_time_is_ove
     assert timed == ["recipe", "recipe", "logitscope", "logitscope"] + ["recipe", "logitscope"] * 2
     found = hold(Contest(SHAPES["tiny"], 8, cells, rounds=3, budget=0), stable, scratch, print)
     assert [len(c["seconds"]) for c in found["cells"]] == [1, 1]
+
+
+def test_ours_is_the_scope_that_users_have(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "has_numba", choose.has_numba)  # put back afterwards
+    monkeypatch.setattr(choose._kernel, "state", "untried")
+    stable = InProcess(logitscope=Ours("torch"))
+    cells = (Cell("logitscope", "A"), Cell("logitscope", "H", True))
+    found = hold(Contest(SHAPES["tiny"], 10, cells, rounds=1), stable, scratch, print)
+    assert [set(cell["errors"]) for cell in found["cells"]] == [set(STATISTICS["A"]), set(STATISTICS["H"])]
+    assert max(max(cell["errors"].values()) for cell in found["cells"]) < 1e-4
+    assert not choose.has_numba()
 
 
 def test_a_model_is_made_once_and_again_when_its_shape_changed(tmp_path: Path) -> None:
