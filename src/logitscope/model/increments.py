@@ -141,8 +141,10 @@ def frozen(anatomy: Anatomy, last: Tensor, rows: Tensor, offsets: Tensor) -> Dir
 def mean_row(anatomy: Anatomy, n_tokens: int) -> tuple[Tensor, Tensor]:
     """The mean of the head's rows `[1, d]`, and of its bias `[1]`, over the tokenizer's vocabulary, in float64."""
     weight, bias = anatomy.weight, anatomy.bias
-    total = torch.zeros(weight.shape[1], dtype=torch.float64, device=weight.device)
+    # Apple's accelerators have no float64.
+    device = torch.device("cpu") if weight.device.type == "mps" else weight.device
+    total = torch.zeros(weight.shape[1], dtype=torch.float64, device=device)
     for start in range(0, n_tokens, _ROWS):
-        total += weight[start : min(start + _ROWS, n_tokens)].sum(0, dtype=torch.float64)
+        total += weight[start : min(start + _ROWS, n_tokens)].to(device).sum(0, dtype=torch.float64)
     mean = torch.zeros(1, dtype=torch.float64) if bias is None else bias[:n_tokens].double().mean().cpu()[None]
     return total.cpu()[None] / n_tokens, mean
