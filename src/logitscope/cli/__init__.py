@@ -14,5 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `logitscope`; returns the exit status: 0, 2 for a user's mistake, 130 after Ctrl-C."""
     from logitscope.cli.app import app
     from logitscope.cli.boundary import run
+    from logitscope.cli.lean import in_own_process
 
-    return run(app, arguments)
+    with in_own_process(arguments is None):
+        return run(app, arguments)

@@ -98,7 +98,7 @@ def _loaded(names: list[str] | tuple[str, ...], options: ModelOptions) -> list[S
         sys.stderr.write(f"loading {name} ({number} of {len(names)})\n")
         sys.stderr.flush()
         try:
-            scopes.append(load_scope(name, options))
+            scopes.append(load_scope(name, options, alone=False))
         except LogitscopeError as error:
             raise type(error)(f"--model {name}: {error}") from error
     return scopes

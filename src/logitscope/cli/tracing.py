@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from logitscope.cli.lean import import_lean
 from logitscope.cli.options import ModelOptions, Request
 from logitscope.cli.reading import UTF_8, read_text
 from logitscope.errors import InputError
@@ -72,10 +73,18 @@ def with_model(request: Request, read: Callable[..., T]) -> T:
         )
 
 
-def load_scope(model: str | None, options: ModelOptions) -> Scope:
-    """The model that was asked for, ready to be looked into."""
+def load_scope(model: str | None, options: ModelOptions, *, alone: bool = True) -> Scope:
+    """The model that was asked for, ready to be looked into.
+
+    Args:
+        model: what was named, or None for the default.
+        options: how to load it.
+        alone: no other model is loaded by this process.
+    """
     import logitscope
 
+    if alone and (model or DEFAULT_MODEL).startswith("embedded:") and not options.loading:
+        import_lean()
     scope: Scope = logitscope.load(model or DEFAULT_MODEL, **options.loading)
     return scope
 

