@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +162,33 @@ def test_memory_is_bounded_and_forgetting_changes_no_number() -> None:
         assert len(small._held) <= 1
 
 
+def test_a_deep_model_never_lies_there_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a late block of a fresh run is computed, what nothing reads any more goes."""
+    run = Activations(shared_model("gpt2"), random_ids(9)[0].tolist(), limit_mib=0)
+    most = []
+    forget = Activations._forget
+
+    def watched(self: Activations, needed: Collection[str]) -> None:
+        forget(self, needed)
+        most.append(len(self._held))
+
+    monkeypatch.setattr(Activations, "_forget", watched)
+    run.block("output.logits")
+    assert len(most) > 50
+    assert max(most) < 12  # queries, keys and values of one block, the stream, and what their sums are
+    assert run.n_bytes == run.block("output.logits").nbytes
+
+
+def test_means_of_a_large_block_are_made_some_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Activations(shared_model("llama"), random_ids(11)[0].tolist())
+    for block_id in ("embed.tokens", "0.attn.pattern", "0.attn.norm.scale", "0.attn.q.weight"):
+        ranges = [(0, size) for size in run.graph[block_id].shape(11)]
+        whole = run.tile(block_id, ranges, level=2)
+        with monkeypatch.context() as small:
+            small.setattr("logitscope.graph.activations._AT_ONCE", 50)
+            assert np.array_equal(run.tile(block_id, ranges, level=2), whole, equal_nan=True)
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
@@ -183,6 +210,6 @@ def test_what_is_not_there_is_one_line(call: Callable[[Activations], object], sa
 def test_a_scope_gives_the_numbers_of_a_text() -> None:
     scope = logitscope.load("embedded:sort")
     run = scope.activations("CBABBC")
-    logits = torch.from_numpy(scope.trace("CBABBC", top_k=3, watch=[0, 1, 2])["watch_logit"][-1])
-    assert (run.block("output.logits") - logits).abs().max() <= 1e-5
+    logits = scope.trace("CBABBC", top_k=3, watch=[0, 1, 2])["watch_logit"][-1]
+    assert np.abs(run.block("output.logits").numpy() - logits).max() <= 1e-5
     assert scope.activations(ids=[2, 1, 0]).n_positions == 3

@@ -59,7 +59,7 @@ async def test_a_continuation_stops_when_nobody_reads(tales: Scope, no_page: Pat
     app = create_app([tales], Settings(app=no_page, buffered=1))
     one = asked(app, "sample", {"model": TALES, "text": "The old", "n": 400, "stop_at_eos": False})
     await one.until(lambda talk: len(talk.parts) == 2)
-    worker = app.state.desk._find(TALES).worker
+    worker = app.state.desk.find(TALES).worker
     await one.leave()
     app.state.desk.stop()
     assert app.state.desk.join(30)

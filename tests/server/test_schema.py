@@ -28,6 +28,10 @@ ANSWERS: dict[str, TypeAdapter[object]] = {
     "/api/replace": TypeAdapter(contract.Change),
     "/api/fill": TypeAdapter(contract.Fill),
     "/api/ask": TypeAdapter(list[contract.Answer]),
+    "/api/graph": TypeAdapter(contract.Graph),
+    "/api/shapes": TypeAdapter(list[contract.Shape]),
+    "/api/runs": TypeAdapter(contract.Run),
+    "/api/explain": TypeAdapter(contract.Explanation),
 }
 
 SCHEMA = schemathesis.openapi.from_dict(openapi())

@@ -7,7 +7,7 @@ the blocks that were asked for longest ago go, and are computed again when they 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from logitscope.errors import InputError
-from logitscope.graph.block import Block, Graph
+from logitscope.graph.block import Block, Graph, Operand
 from logitscope.graph.build import graph_of, weights_of
 from logitscope.graph.evaluate import evaluate
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 __all__ = ["Activations"]
+
+_AT_ONCE = 2**20
+"""Cells that are averaged at one time."""
 
 
 class Activations:
@@ -61,13 +64,37 @@ class Activations:
         if block.kind == "input":
             return self._input(block_id)
         if block_id not in self._held:
-            with torch.inference_mode():
-                for needed in self._missing(block_id):
-                    self._held[needed] = evaluate(self.graph[needed], self._read, self.n_positions)
+            self._compute(self._missing(block_id))
         self._held.move_to_end(block_id)
-        while len(self._held) > 1 and sum(t.nbytes for t in self._held.values()) > self._limit:
-            self._held.popitem(last=False)
+        self._forget({block_id})
         return self._held[block_id]
+
+    @property
+    def n_bytes(self) -> int:
+        """What is held of computed blocks."""
+        return sum(tensor.nbytes for tensor in self._held.values())
+
+    def _compute(self, missing: Sequence[str]) -> None:
+        """Each block in turn; what no later one reads may go at once, so that a deep model never lies there whole."""
+        read = [{operand.block for operand in self._operands(block_id)} for block_id in missing]
+        last = {block_id: n for n, blocks in enumerate(read) for block_id in blocks}
+        with torch.inference_mode():
+            for n, block_id in enumerate(missing):
+                self._held[block_id] = evaluate(self.graph[block_id], self._read, self.n_positions)
+                self._forget({block_id, *(block for block, use in last.items() if use > n)})
+
+    def _forget(self, needed: Collection[str]) -> None:
+        """Blocks that were asked for longest ago, until the rest fits."""
+        held = self.n_bytes
+        for block_id in list(self._held):
+            if held <= self._limit:
+                return
+            if block_id not in needed:
+                held -= self._held.pop(block_id).nbytes
+
+    def _operands(self, block_id: str) -> Sequence[Operand]:
+        formula = self.graph[block_id].formula
+        return () if formula is None else formula.operands
 
     def _read(self, block_id: str) -> Tensor:
         return self._held[block_id] if block_id in self._held else self.block(block_id)
@@ -80,15 +107,16 @@ class Activations:
             if block.id in found or block.id in self._held or block.formula is None:
                 continue
             found.add(block.id)
-            open_ends += [operand.block for operand in block.formula.operands]
+            open_ends += [operand.block for operand in self._operands(block.id)]
         return [block.id for block in self.graph if block.id in found]
 
     def _input(self, block_id: str) -> Tensor:
         if block_id not in self._inputs:
             rotary = self._model.model.rotary_emb
-            positions = torch.arange(self.n_positions).unsqueeze(0)
+            device = self._model.device
+            positions = torch.arange(self.n_positions, device=device).unsqueeze(0)
             with torch.inference_mode():
-                cos, sin = rotary(torch.zeros(1, 1, 1), positions)
+                cos, sin = rotary(torch.zeros(1, 1, 1, device=device), positions)
             half = sin.shape[-1] // 2
             self._inputs["rotary.cos"] = cos[0].float()
             self._inputs["rotary.sin"] = torch.cat([-sin[0, :, :half], sin[0, :, half:]], -1).float()
@@ -131,20 +159,32 @@ class Activations:
         for (first, stop), size in zip(ranges, shape, strict=True):
             if not 0 <= first < stop <= size:
                 raise InputError(f'range {first}:{stop} was asked for, but block "{block.id}" has shape {list(shape)}.')
-        part = self.block(block_id)[tuple(slice(first, stop) for first, stop in ranges)].float().numpy()
-        return _averaged(part, level)
+        part = self.block(block_id)[tuple(slice(first, stop) for first, stop in ranges)]
+        return part.float().cpu().numpy() if level == 0 else _averaged(part, 2**level)
 
 
-def _averaged(part: Float[np.ndarray, "*cells"], level: int) -> Float[np.ndarray, "*means"]:
+def _averaged(part: Tensor, step: int) -> Float[np.ndarray, "*means"]:
     """Means over squares of cells along the last two axes; what is no number does not count."""
-    step = 2**level
-    if step == 1:
-        return part
-    there = np.isfinite(part)
-    total, count = np.where(there, part, 0.0).astype(np.float64), there.astype(np.float64)
-    for axis in range(max(0, part.ndim - 2), part.ndim):
-        starts = np.arange(0, part.shape[axis], step)
-        total, count = (np.add.reduceat(sums, starts, axis=axis) for sums in (total, count))
+    if part.ndim < 2:
+        total, count = _along_rows(part.float().cpu().numpy(), step)
+    else:
+        # Along the rows first, some rows at a time: a large matrix is never there twice.
+        n_rows = max(1, _AT_ONCE // max(1, part[..., :1, :].numel()))
+        pieces = [_along_rows(rows.float().cpu().numpy(), step) for rows in torch.split(part, n_rows, dim=-2)]
+        starts = np.arange(0, part.shape[-2], step)
+        total, count = (
+            np.add.reduceat(np.concatenate(sums, axis=-2), starts, axis=-2) for sums in zip(*pieces, strict=True)
+        )
     with np.errstate(invalid="ignore"):
         means: np.ndarray = (total / count).astype(np.float32)
     return means
+
+
+def _along_rows(
+    cells: Float[np.ndarray, "*cells"], step: int
+) -> tuple[Float[np.ndarray, "*sums"], Float[np.ndarray, "*sums"]]:
+    """Sums of what are numbers, and how many there are."""
+    there = np.isfinite(cells)
+    starts = np.arange(0, cells.shape[-1], step)
+    sums = np.where(there, cells, np.float32(0.0)).astype(np.float64)
+    return np.add.reduceat(sums, starts, axis=-1), np.add.reduceat(there.astype(np.float64), starts, axis=-1)

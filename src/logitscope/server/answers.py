@@ -32,6 +32,7 @@ _MEANING = {
     404: "There is no such model.",
     408: "The request did not arrive in time.",
     409: "A newer request of the same page took its place.",
+    410: "The run was forgotten; ask for it again, and then this.",
     413: "More than this server allows, or than there is memory for.",
     415: "Not the type of body that is read here.",
     421: "Asked under a name that is not this server's.",

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from logitscope.errors import InputError, LogitscopeError
 from logitscope.scope import Scope
 from logitscope.server.answers import Refused, failure_of, response_of
-from logitscope.server.contract import Explanation, Failure, Graph, Progress, Run, Shape, Step
+from logitscope.server.contract import Failure, Progress, Step
 from logitscope.server.desk import Desk
 from logitscope.server.guard import Guard
 from logitscope.server.routes import api
@@ -34,7 +34,7 @@ __all__ = ["create_app", "describe"]
 
 TITLE = "Logitscope"
 
-_IN_FRAMES = (Progress, Step, Failure, Graph, Shape, Run, Explanation)
+_IN_FRAMES = (Progress, Step, Failure)
 """What frames hold; OpenAPI has no word for a part of a stream, so these are among its schemas by name alone."""
 
 

@@ -6,8 +6,10 @@ Knows the model's anatomy; says nothing of where its files are.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import get_args
+from typing import Final, get_args
 
+from logitscope.errors import ModelError
+from logitscope.graph import graph_of
 from logitscope.model.anatomy import Anatomy
 from logitscope.model.listing import notes
 from logitscope.scope import Scope
@@ -15,12 +17,8 @@ from logitscope.server.contract import Ability, Limits, ModelCard
 
 __all__ = ["card_of"]
 
-_ELSEWHERE = {
-    "graph": "this server has no walkthrough",
-    "tile": "this server has no walkthrough",
-    "explain": "this server has no walkthrough",
-}
-"""What an Engine may be able to do and this one is not."""
+_INSIDE: Final[tuple[Ability, ...]] = ("graph", "tile", "explain")
+"""What needs a description of the model's computation."""
 
 
 def card_of(scope: Scope, limits: Limits) -> ModelCard:
@@ -28,6 +26,7 @@ def card_of(scope: Scope, limits: Limits) -> ModelCard:
     model, anatomy = scope.model, scope.model.anatomy
     stages = list(scope.stages(subblocks=True))
     bos = model.tokeniser.hf.bos_token_id
+    cannot = _undescribed(scope)
     return ModelCard(
         name=model.name,
         model_class=anatomy.model_class,
@@ -50,10 +49,19 @@ def card_of(scope: Scope, limits: Limits) -> ModelCard:
         length_dependent=model.length_dependent,
         tied=anatomy.tied,
         notes=list(notes(model)),
-        can=[ability for ability in get_args(Ability) if ability not in _ELSEWHERE],
-        cannot=dict(_ELSEWHERE),
+        can=[ability for ability in get_args(Ability) if ability not in cannot],
+        cannot=cannot,
         limits=limits,
     )
+
+
+def _undescribed(scope: Scope) -> dict[str, str]:
+    """What cannot be asked of a model whose computation is not described, and why."""
+    try:
+        graph_of(scope.model.hf.config)
+    except ModelError as error:
+        return {ability: str(error) for ability in _INSIDE}
+    return {}
 
 
 def _tails(anatomy: Anatomy) -> Iterator[str]:

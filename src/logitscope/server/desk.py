@@ -49,6 +49,7 @@ from logitscope.server.memories import Memories
 from logitscope.server.saved import Upload, file_bytes, pieces_of, receive
 from logitscope.server.settings import MIB, Settings
 from logitscope.server.tokenising import Tokenising
+from logitscope.server.walkthrough import Walkthrough
 from logitscope.server.worker import Worker
 from logitscope.trace import Trace, merge
 from logitscope.trace.file import to_bytes
@@ -99,6 +100,7 @@ class Desk:
         # A number of its own: who waits for these must not keep others from the threads that write what is sent.
         self._tokenisers = anyio.CapacityLimiter(4)
         self._texts = [_starting(name) for name in NAMES]
+        self.walkthrough = Walkthrough(self, settings)
         self._open = 0
         self._latest: dict[tuple[str, str], Job] = {}
 
@@ -112,12 +114,12 @@ class Desk:
 
     async def tokenise(self, asked: TokeniseRequest) -> Tokenised:
         """The tokens of a text."""
-        served = self._find(asked.model)
+        served = self.find(asked.model)
         return await anyio.to_thread.run_sync(served.tokenise, asked, limiter=self._tokenisers)
 
     def trace(self, asked: TraceRequest, page: str | None) -> Job:
         """Frames of pieces."""
-        served = self._find(asked.model)
+        served = self.find(asked.model)
         options = self._options(asked)
 
         def compute(job: Job) -> Chunks:
@@ -133,11 +135,11 @@ class Desk:
                         yield frame(Kind.PIECE, to_bytes(piece))
             yield END
 
-        return self._submit(served.worker, compute, "trace", page)
+        return self.submit(served.worker, compute, "trace", page)
 
     def save(self, asked: SaveRequest, page: str | None) -> Job:
         """A whole trace as the bytes of a file."""
-        served = self._find(asked.model)
+        served = self.find(asked.model)
         options = self._options(asked)
 
         def compute(job: Job) -> Chunks:
@@ -145,7 +147,7 @@ class Desk:
             trace = merge(served.scope.pieces(**options, cancelled=job.cancelled))
             yield to_bytes(trace) if asked.format == "safetensors" else file_bytes(trace, asked.format)
 
-        return self._submit(served.worker, compute, "save", page)
+        return self.submit(served.worker, compute, "save", page)
 
     async def open(self, stream: AsyncIterator[bytes], page: str | None) -> Job:
         """A trace file that a page sends, as frames of pieces.
@@ -171,7 +173,7 @@ class Desk:
 
         try:
             upload = await receive(stream)
-            job = self._submit(self._uploads, compute, "saved", page)
+            job = self.submit(self._uploads, compute, "saved", page)
         except BaseException:
             close()
             raise
@@ -180,7 +182,7 @@ class Desk:
 
     def sample(self, asked: SampleRequest, page: str | None) -> Job:
         """Frames of steps."""
-        served = self._find(asked.model)
+        served = self.find(asked.model)
         options = asked.model_dump(exclude={"model", "text", "ids"})
 
         def compute(job: Job) -> Chunks:
@@ -188,11 +190,11 @@ class Desk:
                 yield said(Kind.SAID, Step(**step.to_dict()))
             yield END
 
-        return self._submit(served.worker, compute, "sample", page)
+        return self.submit(served.worker, compute, "sample", page)
 
     def replace(self, asked: ReplaceRequest, page: str | None) -> Job:
         """A Change."""
-        served = self._find(asked.model)
+        served = self.find(asked.model)
         options = asked.model_dump(exclude={"model", "text", "ids"})
 
         def compute(job: Job) -> Chunks:
@@ -204,39 +206,41 @@ class Desk:
                 change = replace(served.scope.model, _source(asked), **options, trace=trace)
             yield Change(**change.to_dict()).model_dump_json().encode()
 
-        return self._submit(served.worker, compute, "replace", page)
+        return self.submit(served.worker, compute, "replace", page)
 
     def fill(self, asked: FillRequest, page: str | None) -> Job:
         """A Fill."""
-        served = self._find(asked.model)
+        served = self.find(asked.model)
         options = asked.model_dump(exclude={"model", "shown"})
 
         def compute(job: Job) -> Chunks:
             found = served.scope.fill(**options, cancelled=job.cancelled)
             yield Fill(**found.to_dict(asked.shown)).model_dump_json().encode()
 
-        return self._submit(served.worker, compute, "fill", page)
+        return self.submit(served.worker, compute, "fill", page)
 
     def ask(self, asked: AskRequest, page: str | None) -> Job:
         """Answers."""
-        served = self._find(asked.model)
+        served = self.find(asked.model)
         options = asked.model_dump(exclude={"model", "text", "ids"})
 
         def compute(job: Job) -> Chunks:
             answers = served.scope.ask(_source(asked), **options, cancelled=job.cancelled)
             yield _ANSWERS.dump_json([Answer(**answer.to_dict()) for answer in answers])
 
-        return self._submit(served.worker, compute, "ask", page)
+        return self.submit(served.worker, compute, "ask", page)
 
     def tidy(self) -> None:
         """Forgets pages that have been silent for too long."""
         self.memories.tidy()
+        self.walkthrough.runs.tidy()
 
     def stop(self) -> None:
         """Cancels everything; nothing is taken any more."""
         for worker in self._workers:
             worker.stop()
         self.memories.clear()
+        self.walkthrough.runs.clear()
 
     def join(self, seconds: float) -> bool:
         """Waits for all threads; whether they have ended."""
@@ -248,7 +252,12 @@ class Desk:
     def _workers(self) -> list[Worker]:
         return [*(served.worker for served in self._served.values()), self._uploads]
 
-    def _find(self, name: str) -> Served:
+    def find(self, name: str) -> Served:
+        """A model that is served.
+
+        Raises:
+            Refused: there is none of that name.
+        """
         served = self._served.get(name)
         if served is None:
             raise refuse(404, f'no model here is called "{name}"; there is {", ".join(self._served)}.')
@@ -274,7 +283,7 @@ class Desk:
         require_fitting(plan, self.settings.trace_bytes)
         return plan
 
-    def _submit(self, worker: Worker, compute: Compute, what: str, page: str | None) -> Job:
+    def submit(self, worker: Worker, compute: Compute, what: str, page: str | None) -> Job:
         """A job at the end of the line; what the same page asked for before is not computed on."""
         job = Job(compute, buffered=self.settings.buffered)
         if page is not None:

@@ -96,6 +96,16 @@ class Memories(Generic[Kept]):
                 _, entry = self._entries.popitem(last=False)
                 total -= entry.n_bytes
 
+    def owners(self) -> list[Hashable]:
+        """Those for whom something is kept, the longest unused first."""
+        with self._lock:
+            return list(self._entries)
+
+    def forget(self, owner: Hashable) -> None:
+        """Forgets one, if there is anything."""
+        with self._lock:
+            self._entries.pop(owner, None)
+
     def clear(self) -> None:
         """Forgets everyone."""
         with self._lock:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import anyio.to_thread
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
@@ -15,13 +16,21 @@ from logitscope.server.contract import (
     Answer,
     AskRequest,
     Change,
+    ExplainRequest,
+    Explanation,
     Fill,
     FillRequest,
+    Graph,
+    GraphRequest,
     ModelCard,
     ReplaceRequest,
+    Run,
+    RunRequest,
     SampleRequest,
     SaveRequest,
+    Shape,
     StartingText,
+    TileRequest,
     Tokenised,
     TokeniseRequest,
     TraceRequest,
@@ -29,6 +38,7 @@ from logitscope.server.contract import (
 from logitscope.server.desk import Desk
 from logitscope.server.frames import MEDIA_TYPE
 from logitscope.server.reply import Reply
+from logitscope.server.walkthrough import shapes_json, tile_shape
 
 __all__ = ["api"]
 
@@ -52,6 +62,16 @@ _FRAMES: dict[int | str, dict[str, Any]] = {
         "`Trace.save` writes it; 1: JSON; 2: a Failure, which ends the stream; 3: the end. A stream that ends with "
         "neither 2 nor 3 was cut.",
         "content": {MEDIA_TYPE: _BYTES},
+    }
+}
+
+
+_TILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Little-endian fp32 in the order of the block's axes; NaN where the mask leaves a cell out, and "
+        "where all cells of a mean are left out.",
+        "headers": {"X-Shape": {"description": "Cells along each axis.", "schema": {"type": "string"}}},
+        "content": {"application/octet-stream": _BYTES},
     }
 }
 
@@ -125,5 +145,38 @@ def api(desk: Desk) -> APIRouter:
     @router.post("/ask", responses=computed, response_model=list[Answer], summary="How likely named words are")
     async def ask(asked: AskRequest, page: PageId = None) -> Response:
         return Reply(desk.ask(asked, page), "application/json", whole=True)
+
+    @router.post("/graph", responses=failures(404), response_model=Graph, summary="A model's computation as data")
+    async def graph(asked: GraphRequest, page: PageId = None) -> Response:
+        return Response(desk.walkthrough.graph(asked), media_type="application/json")
+
+    @router.get("/shapes", response_model=list[Shape], summary="Known models as shapes, for the sense of size")
+    async def shapes(request: Request) -> Response:
+        # Computed once, and long: not while others wait for the event loop.
+        plain, small = await anyio.to_thread.run_sync(shapes_json)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+            return Response(small, media_type="application/json", headers=headers)
+        return Response(plain, media_type="application/json", headers={"Vary": "Accept-Encoding"})
+
+    @router.post("/runs", responses=computed, response_model=Run, summary="A text read, to be looked at cell by cell")
+    async def runs(asked: RunRequest, page: PageId = None) -> Response:
+        return Reply(await desk.walkthrough.run(asked, page), "application/json", whole=True)
+
+    @router.post(
+        "/tile",
+        responses=computed | failures(410) | _TILE,
+        response_class=Response,
+        summary="A part of a block of a run, or averages of it",
+    )
+    async def tile(asked: TileRequest, page: PageId = None) -> Response:
+        shape = {"X-Shape": " ".join(str(size) for size in tile_shape(asked))}
+        return Reply(desk.walkthrough.tile(asked, page), "application/octet-stream", whole=True, headers=shape)
+
+    @router.post(
+        "/explain", responses=computed | failures(410), response_model=Explanation, summary="How one cell came about"
+    )
+    async def explain(asked: ExplainRequest, page: PageId = None) -> Response:
+        return Reply(desk.walkthrough.explain(asked, page), "application/json", whole=True)
 
     return router

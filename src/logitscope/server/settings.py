@@ -47,6 +47,10 @@ class Settings:
         pages: open pages whose unchanged beginnings are remembered.
         page_bytes: what these memories may take together; one of them a quarter of it.
         page_seconds: a page that asks nothing for so long is forgotten.
+        page_runs: texts whose every number one page may ask about, for each model.
+        run_bytes: of the computed numbers of one such text that are held at once.
+        runs_bytes: what all of them may take together.
+        tile_bytes: of one answer with such numbers.
         connections: at one time.
         stop_seconds: within which requests in flight end once the server is told to stop.
     """
@@ -67,6 +71,10 @@ class Settings:
     pages: int = 16
     page_bytes: int = 1024 * MIB
     page_seconds: float = 900.0
+    page_runs: int = 4
+    run_bytes: int = 512 * MIB
+    runs_bytes: int = 1024 * MIB
+    tile_bytes: int = 4 * MIB
     connections: int = 1_000
     stop_seconds: float = 1.0
 

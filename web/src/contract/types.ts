@@ -180,6 +180,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A model's computation as data */
+        post: operations["graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shapes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Known models as shapes, for the sense of size */
+        get: operations["shapes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A text read, to be looked at cell by cell */
+        post: operations["runs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A part of a block of a run, or averages of it */
+        post: operations["tile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How one cell came about */
+        post: operations["explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -277,6 +362,61 @@ export interface components {
             /** @description Bits after less bits before. */
             change: number | null;
         };
+        /** @description Asks how one cell came about. */
+        ExplainRequest: {
+            model: string;
+            run: string;
+            block: string;
+            /** @description One coordinate for each axis. */
+            index: number[];
+            /**
+             * @description How many of the largest terms; the rest is summed up.
+             * @default 12
+             */
+            n_terms?: number;
+        };
+        /** @description A number that was read. */
+        ExplainedCell: {
+            role: string;
+            block: string;
+            index: number[];
+            value: number;
+        };
+        /** @description One summand. */
+        ExplainedTerm: {
+            /** @description What it is the product of, or the function of. */
+            cells: components["schemas"]["ExplainedCell"][];
+            value: number;
+        };
+        /** @description How a cell came about. */
+        Explanation: {
+            block: string;
+            index: number[];
+            /** @description Of the formula; `weight` and `input` were not computed, `masked` is left out by the mask. */
+            kind: string;
+            /** @description Of an activation. */
+            function: string;
+            /** @description The number; null where the mask leaves it out. */
+            stored: number | null;
+            /** @description The same from the terms, in float64. */
+            computed: number | null;
+            /** @description The sum of the terms' absolute values, by which rounding is measured. */
+            magnitude: number;
+            /** @description The largest first. */
+            terms: components["schemas"]["ExplainedTerm"][];
+            /** @description What the others come to together. */
+            rest: number;
+            /** @description How many others there are. */
+            n_rest: number;
+            /** @description What else was read: bias, mean, variance, maximum, ... */
+            cells: components["schemas"]["ExplainedCell"][];
+            /** @description `scale`, `epsilon`, `count`. */
+            constants: {
+                [key: string]: number;
+            };
+            /** @description How many positions, from the first, it depends on; null where it depends on none. */
+            visible: number | null;
+        };
         /** @description What went wrong, in one line: the body of every 4xx and 5xx answer, and the payload of a frame of kind 2. */
         Failure: {
             error: string;
@@ -337,6 +477,78 @@ export interface components {
              * @default false
              */
             bos?: boolean;
+        };
+        /** @description A model's computation: every block, each after those that it is computed from. */
+        Graph: {
+            /** @description `gpt2` or `llama`. */
+            family: string;
+            /** @description `n_blocks`, `n_heads`, `n_key_heads`, `d_model`, `d_head`, `d_mlp`, `vocab`, `context`, `n_parameters`. */
+            sizes: {
+                [key: string]: number;
+            };
+            blocks: components["schemas"]["GraphBlock"][];
+        };
+        /** @description One direction of a block. */
+        GraphAxis: {
+            /** @description `position`, `key`, `head`, `d_model`, `vocab`, ...; the same name is the same direction. */
+            name: string;
+            /** @description Cells; null for `position` and `key`, which are as long as the text. */
+            size: number | null;
+        };
+        /** @description One tensor of a computation. */
+        GraphBlock: {
+            id: string;
+            title: string;
+            /** @description From the whole to the part. */
+            section: string[];
+            /**
+             * @description Learned, given, or computed.
+             * @enum {string}
+             */
+            kind: "weight" | "input" | "value";
+            axes: components["schemas"]["GraphAxis"][];
+            /** @description Cells with `key` after `position` do not exist: the mask leaves them out. */
+            causal: boolean;
+            /** @description Of what is computed. */
+            formula: components["schemas"]["GraphFormula"] | null;
+        };
+        /** @description How one cell of a block comes about. */
+        GraphFormula: {
+            /** @enum {string} */
+            kind: "lookup" | "dot" | "add" | "product" | "mean" | "variance" | "layer_norm" | "mean_square" | "rms_norm" | "activation" | "rotary" | "maximum" | "exp_sum" | "softmax";
+            operands: components["schemas"]["GraphOperand"][];
+            /** @description What is summed, or looked for the largest, over. */
+            over: components["schemas"]["GraphAxis"][];
+            /** @description `scale`, `epsilon`. */
+            constants: {
+                [key: string]: number;
+            };
+            /** @description Of an activation, its name. */
+            function: string;
+        };
+        /** @description One coordinate of an operand's cell: `(coordinate of axis // divisor + offset) % modulus`. */
+        GraphIndex: {
+            /** @description Of the cell that is computed, or of the sum. */
+            axis: string;
+            divisor: number;
+            offset: number;
+            /** @description 0 for none. */
+            modulus: number;
+            /** @description The block of ids in which the coordinate is looked up; empty for none. */
+            lookup: string;
+        };
+        /** @description Where a formula reads. */
+        GraphOperand: {
+            /** @description What it is to the formula: `left`, `right`, `bias`, `input`, `mean`, ... */
+            role: string;
+            block: string;
+            /** @description One for each axis of that block. */
+            index: components["schemas"]["GraphIndex"][];
+        };
+        /** @description Asks for a model's computation as data. */
+        GraphRequest: {
+            /** @description One of the names that `/api/models` lists. */
+            model: string;
         };
         /** @description What one request may ask of a model here. */
         Limits: {
@@ -426,6 +638,28 @@ export interface components {
              * @default 1
              */
             remove?: number;
+        };
+        /** @description A text that is read: what tiles and explanations are asked of. */
+        Run: {
+            /** @description Its name; the same text read by the same model has the same. */
+            run: string;
+            model: string;
+            n_positions: number;
+            text: components["schemas"]["Tokenised"];
+        };
+        /** @description Asks for a text to be read, so that every number of it can be looked at; at most the model's context. */
+        RunRequest: {
+            /** @description One of the names that `/api/models` lists. */
+            model: string;
+            /** @description Read exactly as it is, nothing stripped. */
+            text?: string | null;
+            /** @description Token ids instead of a text: they are not tokenised again, so that one can be replaced and the rest kept. */
+            ids?: number[] | null;
+            /**
+             * @description Put the tokenizer's BOS token first if its own convention does not, so that the first token is scored.
+             * @default false
+             */
+            bos?: boolean;
         };
         /** @description Asks how a text goes on. */
         SampleRequest: {
@@ -536,6 +770,14 @@ export interface components {
              */
             format?: "safetensors" | "json" | "csv" | "parquet";
         };
+        /** @description A known model for the sense of size: its computation without any numbers in it. */
+        Shape: {
+            name: string;
+            n_parameters: number;
+            /** @description Tokens of its context, which it is drawn with. */
+            n_positions: number;
+            graph: components["schemas"]["Graph"];
+        };
         /** @description One text of the gallery. */
         StartingText: {
             name: string;
@@ -544,6 +786,20 @@ export interface components {
             text: string;
             /** @description The character (code point) that the text is about. */
             focus: number;
+        };
+        /** @description Asks for a part of a block, or for averages of it. */
+        TileRequest: {
+            model: string;
+            run: string;
+            block: string;
+            /** @description For each axis the first coordinate and one past the last. */
+            ranges: number[][];
+            /**
+             * @description A cell of the answer is the mean of 2^level times 2^level cells along the last two axes; what the mask leaves out
+             *     does not count.
+             * @default 0
+             */
+            level?: number;
         };
         /** @description Asks for the tokens of a text, without running the model. */
         TokeniseRequest: {
@@ -643,136 +899,11 @@ export interface components {
             /** @description New tokens per further window of a longer text; null for half a window. */
             stride?: number | null;
         };
-        /** @description A number that was read. */
-        ExplainedCell: {
-            role: string;
-            block: string;
-            index: number[];
-            value: number;
-        };
-        /** @description One summand. */
-        ExplainedTerm: {
-            /** @description What it is the product of, or the function of. */
-            cells: components["schemas"]["ExplainedCell"][];
-            value: number;
-        };
-        /** @description How a cell came about. */
-        Explanation: {
-            block: string;
-            index: number[];
-            /** @description Of the formula; `weight` and `input` were not computed, `masked` is left out by the mask. */
-            kind: string;
-            /** @description Of an activation. */
-            function: string;
-            /** @description The number; null where the mask leaves it out. */
-            stored: number | null;
-            /** @description The same from the terms, in float64. */
-            computed: number | null;
-            /** @description The sum of the terms' absolute values, by which rounding is measured. */
-            magnitude: number;
-            /** @description The largest first. */
-            terms: components["schemas"]["ExplainedTerm"][];
-            /** @description What the others come to together. */
-            rest: number;
-            /** @description How many others there are. */
-            n_rest: number;
-            /** @description What else was read: bias, mean, variance, maximum, ... */
-            cells: components["schemas"]["ExplainedCell"][];
-            /** @description `scale`, `epsilon`, `count`. */
-            constants: {
-                [key: string]: number;
-            };
-            /** @description How many positions, from the first, it depends on; null where it depends on none. */
-            visible: number | null;
-        };
-        /** @description A model's computation: every block, each after those that it is computed from. */
-        Graph: {
-            /** @description `gpt2` or `llama`. */
-            family: string;
-            /** @description `n_blocks`, `n_heads`, `n_key_heads`, `d_model`, `d_head`, `d_mlp`, `vocab`, `context`, `n_parameters`. */
-            sizes: {
-                [key: string]: number;
-            };
-            blocks: components["schemas"]["GraphBlock"][];
-        };
-        /** @description One direction of a block. */
-        GraphAxis: {
-            /** @description `position`, `key`, `head`, `d_model`, `vocab`, ...; the same name is the same direction. */
-            name: string;
-            /** @description Cells; null for `position` and `key`, which are as long as the text. */
-            size: number | null;
-        };
-        /** @description One tensor of a computation. */
-        GraphBlock: {
-            id: string;
-            title: string;
-            /** @description From the whole to the part. */
-            section: string[];
-            /**
-             * @description Learned, given, or computed.
-             * @enum {string}
-             */
-            kind: "weight" | "input" | "value";
-            axes: components["schemas"]["GraphAxis"][];
-            /** @description Cells with `key` after `position` do not exist: the mask leaves them out. */
-            causal: boolean;
-            /** @description Of what is computed. */
-            formula: components["schemas"]["GraphFormula"] | null;
-        };
-        /** @description How one cell of a block comes about. */
-        GraphFormula: {
-            /** @enum {string} */
-            kind: "lookup" | "dot" | "add" | "product" | "mean" | "variance" | "layer_norm" | "mean_square" | "rms_norm" | "activation" | "rotary" | "maximum" | "exp_sum" | "softmax";
-            operands: components["schemas"]["GraphOperand"][];
-            /** @description What is summed, or looked for the largest, over. */
-            over: components["schemas"]["GraphAxis"][];
-            /** @description `scale`, `epsilon`. */
-            constants: {
-                [key: string]: number;
-            };
-            /** @description Of an activation, its name. */
-            function: string;
-        };
-        /** @description One coordinate of an operand's cell: `(coordinate of axis // divisor + offset) % modulus`. */
-        GraphIndex: {
-            /** @description Of the cell that is computed, or of the sum. */
-            axis: string;
-            divisor: number;
-            offset: number;
-            /** @description 0 for none. */
-            modulus: number;
-            /** @description The block of ids in which the coordinate is looked up; empty for none. */
-            lookup: string;
-        };
-        /** @description Where a formula reads. */
-        GraphOperand: {
-            /** @description What it is to the formula: `left`, `right`, `bias`, `input`, `mean`, ... */
-            role: string;
-            block: string;
-            /** @description One for each axis of that block. */
-            index: components["schemas"]["GraphIndex"][];
-        };
         /** @description How far a request is: the payload of a frame of kind 1 of `/api/trace`. */
         Progress: {
             /** @description Cells that were read out: positions times stages; 0 says that the model has begun. */
             done: number;
             total: number;
-        };
-        /** @description A text that is read: what tiles and explanations are asked of. */
-        Run: {
-            /** @description Its name; the same text read by the same model has the same. */
-            run: string;
-            model: string;
-            n_positions: number;
-            text: components["schemas"]["Tokenised"];
-        };
-        /** @description A known model for the sense of size: its computation without any numbers in it. */
-        Shape: {
-            name: string;
-            n_parameters: number;
-            /** @description Tokens of its context, which it is drawn with. */
-            n_positions: number;
-            graph: components["schemas"]["Graph"];
         };
         /** @description One new token of a continuation: the payload of a frame of kind 1 of `/api/sample`. */
         Step: {
@@ -812,30 +943,34 @@ export type AskRequest = components['schemas']['AskRequest'];
 export type Candidate = components['schemas']['Candidate'];
 export type Change = components['schemas']['Change'];
 export type ChangedToken = components['schemas']['ChangedToken'];
-export type Failure = components['schemas']['Failure'];
-export type Fill = components['schemas']['Fill'];
-export type FillRequest = components['schemas']['FillRequest'];
-export type Limits = components['schemas']['Limits'];
-export type ModelCard = components['schemas']['ModelCard'];
-export type ReplaceRequest = components['schemas']['ReplaceRequest'];
-export type SampleRequest = components['schemas']['SampleRequest'];
-export type SaveRequest = components['schemas']['SaveRequest'];
-export type StartingText = components['schemas']['StartingText'];
-export type TokeniseRequest = components['schemas']['TokeniseRequest'];
-export type Tokenised = components['schemas']['Tokenised'];
-export type TraceRequest = components['schemas']['TraceRequest'];
+export type ExplainRequest = components['schemas']['ExplainRequest'];
 export type ExplainedCell = components['schemas']['ExplainedCell'];
 export type ExplainedTerm = components['schemas']['ExplainedTerm'];
 export type Explanation = components['schemas']['Explanation'];
+export type Failure = components['schemas']['Failure'];
+export type Fill = components['schemas']['Fill'];
+export type FillRequest = components['schemas']['FillRequest'];
 export type Graph = components['schemas']['Graph'];
 export type GraphAxis = components['schemas']['GraphAxis'];
 export type GraphBlock = components['schemas']['GraphBlock'];
 export type GraphFormula = components['schemas']['GraphFormula'];
 export type GraphIndex = components['schemas']['GraphIndex'];
 export type GraphOperand = components['schemas']['GraphOperand'];
-export type Progress = components['schemas']['Progress'];
+export type GraphRequest = components['schemas']['GraphRequest'];
+export type Limits = components['schemas']['Limits'];
+export type ModelCard = components['schemas']['ModelCard'];
+export type ReplaceRequest = components['schemas']['ReplaceRequest'];
 export type Run = components['schemas']['Run'];
+export type RunRequest = components['schemas']['RunRequest'];
+export type SampleRequest = components['schemas']['SampleRequest'];
+export type SaveRequest = components['schemas']['SaveRequest'];
 export type Shape = components['schemas']['Shape'];
+export type StartingText = components['schemas']['StartingText'];
+export type TileRequest = components['schemas']['TileRequest'];
+export type TokeniseRequest = components['schemas']['TokeniseRequest'];
+export type Tokenised = components['schemas']['Tokenised'];
+export type TraceRequest = components['schemas']['TraceRequest'];
+export type Progress = components['schemas']['Progress'];
 export type Step = components['schemas']['Step'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -1950,6 +2085,604 @@ export interface operations {
             };
             /** @description A newer request of the same page took its place. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description More than this server allows, or than there is memory for. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not the type of body that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked under a name that is not this server's. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Something in the request does not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A defect of the server. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy: `Retry-After` says when to ask again. Or the server is being stopped. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    graph: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any name of one open page. A newer request of the same page to the same route takes the place of its older one, and what was computed of an unchanged beginning of a text is kept for it. A page that shows two texts or two models at once uses a name for each. */
+                "X-Logitscope-Page"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Graph"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked by a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description There is no such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description More than this server allows, or than there is memory for. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not the type of body that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked under a name that is not this server's. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Something in the request does not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A defect of the server. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    shapes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shape"][];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked by a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description More than this server allows, or than there is memory for. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not the type of body that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked under a name that is not this server's. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Something in the request does not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A defect of the server. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    runs: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any name of one open page. A newer request of the same page to the same route takes the place of its older one, and what was computed of an unchanged beginning of a text is kept for it. A page that shows two texts or two models at once uses a name for each. */
+                "X-Logitscope-Page"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked by a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description There is no such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A newer request of the same page took its place. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description More than this server allows, or than there is memory for. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not the type of body that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked under a name that is not this server's. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Something in the request does not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A defect of the server. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy: `Retry-After` says when to ask again. Or the server is being stopped. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    tile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any name of one open page. A newer request of the same page to the same route takes the place of its older one, and what was computed of an unchanged beginning of a text is kept for it. A page that shows two texts or two models at once uses a name for each. */
+                "X-Logitscope-Page"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TileRequest"];
+            };
+        };
+        responses: {
+            /** @description Little-endian fp32 in the order of the block's axes; NaN where the mask leaves a cell out, and where all cells of a mean are left out. */
+            200: {
+                headers: {
+                    /** @description Cells along each axis. */
+                    "X-Shape"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked by a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description There is no such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A newer request of the same page took its place. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The run was forgotten; ask for it again, and then this. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description More than this server allows, or than there is memory for. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not the type of body that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked under a name that is not this server's. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Something in the request does not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A defect of the server. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy: `Retry-After` says when to ask again. Or the server is being stopped. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    explain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any name of one open page. A newer request of the same page to the same route takes the place of its older one, and what was computed of an unchanged beginning of a text is kept for it. A page that shows two texts or two models at once uses a name for each. */
+                "X-Logitscope-Page"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked by a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description There is no such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A newer request of the same page took its place. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The run was forgotten; ask for it again, and then this. */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
