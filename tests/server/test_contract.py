@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from logitscope.server import contract, publish
+from logitscope.server import cells, contract, publish
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "web" / "src" / "contract"
@@ -91,8 +91,7 @@ def test_limits_that_pages_are_told_are_those_of_the_types() -> None:
 
 
 def test_nothing_more_is_taken_than_is_named() -> None:
-    for name in contract.__all__:
-        kind = getattr(contract, name)
+    for kind in (getattr(room, name) for room in (contract, cells) for name in room.__all__):
         if isinstance(kind, type):
             assert kind.model_config["extra"] == "forbid"
             assert kind.model_config["strict"]

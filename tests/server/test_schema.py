@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, status_c
 from starlette.testclient import TestClient
 
 from logitscope.scope import Scope
-from logitscope.server import Settings, contract, create_app
+from logitscope.server import Settings, cells, contract, create_app
 from logitscope.server.publish import openapi
 from tests.server.asking import HOST, frames_of
 
@@ -28,10 +28,10 @@ ANSWERS: dict[str, TypeAdapter[object]] = {
     "/api/replace": TypeAdapter(contract.Change),
     "/api/fill": TypeAdapter(contract.Fill),
     "/api/ask": TypeAdapter(list[contract.Answer]),
-    "/api/graph": TypeAdapter(contract.Graph),
-    "/api/shapes": TypeAdapter(list[contract.Shape]),
-    "/api/runs": TypeAdapter(contract.Run),
-    "/api/explain": TypeAdapter(contract.Explanation),
+    "/api/graph": TypeAdapter(cells.Graph),
+    "/api/shapes": TypeAdapter(list[cells.Shape]),
+    "/api/runs": TypeAdapter(cells.Run),
+    "/api/explain": TypeAdapter(cells.Explanation),
 }
 
 SCHEMA = schemathesis.openapi.from_dict(openapi())

@@ -22,7 +22,7 @@ import logitscope
 from logitscope.graph import Activations, explain, graph_of
 from logitscope.scope import Scope
 from logitscope.server import Settings, create_app
-from logitscope.server.contract import Explanation, Graph, Run, Shape
+from logitscope.server.cells import Explanation, Graph, Run, Shape
 from logitscope.server.desk import Desk
 from tests.families import shared_model, tiny_tokenizer
 from tests.server.asking import asked, client_of

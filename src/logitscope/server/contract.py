@@ -14,7 +14,6 @@ __all__ = [
     "MAX_CHARACTERS",
     "MAX_IDS",
     "MAX_NEW_TOKENS",
-    "MAX_TERMS",
     "MAX_TOP_K",
     "MAX_TRIED",
     "MAX_WATCHED",
@@ -24,33 +23,19 @@ __all__ = [
     "Candidate",
     "Change",
     "ChangedToken",
-    "ExplainRequest",
-    "ExplainedCell",
-    "ExplainedTerm",
-    "Explanation",
     "Failure",
     "Fill",
     "FillRequest",
-    "Graph",
-    "GraphAxis",
-    "GraphBlock",
-    "GraphFormula",
-    "GraphIndex",
-    "GraphOperand",
-    "GraphRequest",
     "Limits",
     "ModelCard",
     "Progress",
     "Reading",
     "ReplaceRequest",
-    "Run",
-    "RunRequest",
+    "Said",
     "SampleRequest",
     "SaveRequest",
-    "Shape",
     "StartingText",
     "Step",
-    "TileRequest",
     "TokeniseRequest",
     "Tokenised",
     "TraceRequest",
@@ -68,9 +53,6 @@ MAX_NEW_TOKENS = 1_024
 MAX_TRIED = 1_000
 MAX_NAMED = 32
 MAX_LISTED = 4_096
-MAX_TERMS = 4_096
-MAX_AXES = 8
-MAX_LEVEL = 20
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -80,13 +62,13 @@ Wanted = Annotated[str, StringConstraints(max_length=1_000)] | TokenId | Annotat
 Nats = Annotated[float | None, Field(description="Natural-log probability in nats; null where it is not finite.")]
 
 
-class _Said(BaseModel):
+class Said(BaseModel):
     """Nothing but the fields that are named, each of exactly its type."""
 
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=(), use_attribute_docstrings=True)
 
 
-class Reading(_Said):
+class Reading(Said):
     """What is read, with which model: a text or token ids, one of the two."""
 
     model: Name
@@ -109,7 +91,7 @@ class TokeniseRequest(Reading):
     """Asks for the tokens of a text, without running the model."""
 
 
-class Tokenised(_Said):
+class Tokenised(Said):
     """A text cut into tokens."""
 
     ids: list[int]
@@ -170,7 +152,7 @@ class SaveRequest(TraceRequest):
     """`safetensors` is the trace file, which opens again; the others are for other programs."""
 
 
-class Limits(_Said):
+class Limits(Said):
     """What one request may ask of a model here."""
 
     characters: int
@@ -192,7 +174,7 @@ class Limits(_Said):
 Ability = Literal["trace", "tokenise", "sample", "fill", "ask", "replace", "save", "graph", "tile", "explain"]
 
 
-class ModelCard(_Said):
+class ModelCard(Said):
     """A model that can be looked into, and what can be asked of it."""
 
     name: str
@@ -241,7 +223,7 @@ class ModelCard(_Said):
     limits: Limits
 
 
-class StartingText(_Said):
+class StartingText(Said):
     """One text of the gallery."""
 
     name: str
@@ -273,7 +255,7 @@ class SampleRequest(Reading):
     """End where the model ends the text."""
 
 
-class Step(_Said):
+class Step(Said):
     """One new token of a continuation: the payload of a frame of kind 1 of `/api/sample`."""
 
     position: int
@@ -311,7 +293,7 @@ class ReplaceRequest(Reading):
     """How many tokens it replaces; 0 inserts."""
 
 
-class ChangedToken(_Said):
+class ChangedToken(Said):
     """One token that an edit touched, or that comes after it."""
 
     part: Literal["removed", "inserted", "later"]
@@ -326,7 +308,7 @@ class ChangedToken(_Said):
     """Bits after less bits before."""
 
 
-class Change(_Said):
+class Change(Said):
     """A text before and after some of its tokens were replaced."""
 
     text_before: str
@@ -349,7 +331,7 @@ class Change(_Said):
     tokens: list[ChangedToken]
 
 
-class FillRequest(_Said):
+class FillRequest(Said):
     """Asks what could stand in a blank."""
 
     model: Name
@@ -368,7 +350,7 @@ class FillRequest(_Said):
     """Put the tokenizer's BOS token first if its own convention does not."""
 
 
-class Candidate(_Said):
+class Candidate(Said):
     """One word in the blank."""
 
     text: str
@@ -390,7 +372,7 @@ class Candidate(_Said):
     """The first or the last of its tokens holds characters around the blank too."""
 
 
-class Fill(_Said):
+class Fill(Said):
     """A blank, what was tried in it, and what came of it."""
 
     before: str
@@ -418,7 +400,7 @@ class AskRequest(Reading):
     """Texts, each taken exactly (a leading space counts), or ids."""
 
 
-class Answer(_Said):
+class Answer(Said):
     """How likely one token or word is."""
 
     text: str
@@ -436,186 +418,7 @@ class Answer(_Said):
     """Of the token that it would follow."""
 
 
-class GraphRequest(_Said):
-    """Asks for a model's computation as data."""
-
-    model: Name
-    """One of the names that `/api/models` lists."""
-
-
-class GraphAxis(_Said):
-    """One direction of a block."""
-
-    name: str
-    """`position`, `key`, `head`, `d_model`, `vocab`, ...; the same name is the same direction."""
-    size: int | None
-    """Cells; null for `position` and `key`, which are as long as the text."""
-
-
-class GraphIndex(_Said):
-    """One coordinate of an operand's cell: `(coordinate of axis // divisor + offset) % modulus`."""
-
-    axis: str
-    """Of the cell that is computed, or of the sum."""
-    divisor: int
-    offset: int
-    modulus: int
-    """0 for none."""
-    lookup: str
-    """The block of ids in which the coordinate is looked up; empty for none."""
-
-
-class GraphOperand(_Said):
-    """Where a formula reads."""
-
-    role: str
-    """What it is to the formula: `left`, `right`, `bias`, `input`, `mean`, ..."""
-    block: str
-    index: list[GraphIndex]
-    """One for each axis of that block."""
-
-
-class GraphFormula(_Said):
-    """How one cell of a block comes about."""
-
-    kind: Literal[
-        "lookup", "dot", "add", "product", "mean", "variance", "layer_norm", "mean_square", "rms_norm", "activation",
-        "rotary", "maximum", "exp_sum", "softmax",
-    ]  # fmt: skip
-    operands: list[GraphOperand]
-    over: list[GraphAxis]
-    """What is summed, or looked for the largest, over."""
-    constants: dict[str, float]
-    """`scale`, `epsilon`."""
-    function: str
-    """Of an activation, its name."""
-
-
-class GraphBlock(_Said):
-    """One tensor of a computation."""
-
-    id: str
-    title: str
-    section: list[str]
-    """From the whole to the part."""
-    kind: Literal["weight", "input", "value"]
-    """Learned, given, or computed."""
-    axes: list[GraphAxis]
-    causal: bool
-    """Cells with `key` after `position` do not exist: the mask leaves them out."""
-    formula: GraphFormula | None
-    """Of what is computed."""
-
-
-class Graph(_Said):
-    """A model's computation: every block, each after those that it is computed from."""
-
-    family: str
-    """`gpt2` or `llama`."""
-    sizes: dict[str, int]
-    """`n_blocks`, `n_heads`, `n_key_heads`, `d_model`, `d_head`, `d_mlp`, `vocab`, `context`, `n_parameters`."""
-    blocks: list[GraphBlock]
-
-
-class Shape(_Said):
-    """A known model for the sense of size: its computation without any numbers in it."""
-
-    name: str
-    n_parameters: int
-    n_positions: int
-    """Tokens of its context, which it is drawn with."""
-    graph: Graph
-
-
-class RunRequest(Reading):
-    """Asks for a text to be read, so that every number of it can be looked at; at most the model's context."""
-
-
-class Run(_Said):
-    """A text that is read: what tiles and explanations are asked of."""
-
-    run: str
-    """Its name; the same text read by the same model has the same."""
-    model: str
-    n_positions: int
-    text: Tokenised
-
-
-class TileRequest(_Said):
-    """Asks for a part of a block, or for averages of it."""
-
-    model: Name
-    run: Name
-    block: Name
-    ranges: Annotated[
-        list[Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=2, max_length=2)]],
-        Field(max_length=MAX_AXES),
-    ]
-    """For each axis the first coordinate and one past the last."""
-    level: Annotated[int, Field(ge=0, le=MAX_LEVEL)] = 0
-    """A cell of the answer is the mean of 2^level times 2^level cells along the last two axes; what the mask leaves out
-    does not count."""
-
-
-class ExplainRequest(_Said):
-    """Asks how one cell came about."""
-
-    model: Name
-    run: Name
-    block: Name
-    index: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(max_length=MAX_AXES)]
-    """One coordinate for each axis."""
-    n_terms: Annotated[int, Field(ge=0, le=MAX_TERMS)] = 12
-    """How many of the largest terms; the rest is summed up."""
-
-
-class ExplainedCell(_Said):
-    """A number that was read."""
-
-    role: str
-    block: str
-    index: list[int]
-    value: float
-
-
-class ExplainedTerm(_Said):
-    """One summand."""
-
-    cells: list[ExplainedCell]
-    """What it is the product of, or the function of."""
-    value: float
-
-
-class Explanation(_Said):
-    """How a cell came about."""
-
-    block: str
-    index: list[int]
-    kind: str
-    """Of the formula; `weight` and `input` were not computed, `masked` is left out by the mask."""
-    function: str
-    """Of an activation."""
-    stored: float | None
-    """The number; null where the mask leaves it out."""
-    computed: float | None
-    """The same from the terms, in float64."""
-    magnitude: float
-    """The sum of the terms' absolute values, by which rounding is measured."""
-    terms: list[ExplainedTerm]
-    """The largest first."""
-    rest: float
-    """What the others come to together."""
-    n_rest: int
-    """How many others there are."""
-    cells: list[ExplainedCell]
-    """What else was read: bias, mean, variance, maximum, ..."""
-    constants: dict[str, float]
-    """`scale`, `epsilon`, `count`."""
-    visible: int | None
-    """How many positions, from the first, it depends on; null where it depends on none."""
-
-
-class Progress(_Said):
+class Progress(Said):
     """How far a request is: the payload of a frame of kind 1 of `/api/trace`."""
 
     done: int
@@ -623,7 +426,7 @@ class Progress(_Said):
     total: int
 
 
-class Failure(_Said):
+class Failure(Said):
     """What went wrong, in one line: the body of every 4xx and 5xx answer, and the payload of a frame of kind 2."""
 
     error: str

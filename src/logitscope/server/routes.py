@@ -12,25 +12,27 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from logitscope.server.answers import LONGEST_PAGE, failures
+from logitscope.server.cells import (
+    ExplainRequest,
+    Explanation,
+    Graph,
+    GraphRequest,
+    Run,
+    RunRequest,
+    Shape,
+    TileRequest,
+)
 from logitscope.server.contract import (
     Answer,
     AskRequest,
     Change,
-    ExplainRequest,
-    Explanation,
     Fill,
     FillRequest,
-    Graph,
-    GraphRequest,
     ModelCard,
     ReplaceRequest,
-    Run,
-    RunRequest,
     SampleRequest,
     SaveRequest,
-    Shape,
     StartingText,
-    TileRequest,
     Tokenised,
     TokeniseRequest,
     TraceRequest,

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from logitscope.graph import Activations, Graph, explain, graph_of
 from logitscope.server.answers import refuse
-from logitscope.server.contract import ExplainRequest, Explanation, GraphRequest, Run, RunRequest, TileRequest
-from logitscope.server.contract import TokeniseRequest as Tokenising
+from logitscope.server.cells import ExplainRequest, Explanation, GraphRequest, Run, RunRequest, TileRequest
+from logitscope.server.contract import TokeniseRequest
 from logitscope.server.memories import Memories
 from logitscope.server.settings import MIB, Settings
 
@@ -99,7 +99,7 @@ class Walkthrough:
         """
         served = self._desk.find(asked.model)
         graph = graph_of(served.scope.model.hf.config)
-        text = await self._desk.tokenise(Tokenising(**asked.model_dump()))
+        text = await self._desk.tokenise(TokeniseRequest(**asked.model_dump()))
         self._require_fitting(graph, len(text.ids))
         name = _name(served.card.content_hash, text.ids)
         said = Run(run=name, model=asked.model, n_positions=len(text.ids), text=text)
