@@ -184,6 +184,10 @@ def depth(trace: Trace, rarity: Rarity = "text") -> Figure:
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Writes a figure as .png, .svg or .pdf: text stays text, and the same picture gives the same bytes.
 
+    Args:
+        figure: as the functions of this module return it.
+        path: where to; its suffix says how.
+
     Raises:
         InputError: another suffix.
         TraceError: the folder does not exist.
