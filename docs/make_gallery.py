@@ -54,7 +54,8 @@ class Reading:
     def settled(self) -> np.ndarray:
         """int `[position]`: the first stage from which the guess is the final one and stays so."""
         final = self.trace["final_rank"] == 1
-        return final.shape[0] - np.cumprod(final[::-1], axis=0).sum(0)
+        first: np.ndarray = final.shape[0] - np.cumprod(final[::-1], axis=0).sum(0)
+        return first
 
 
 @dataclass(frozen=True)
