@@ -32,6 +32,8 @@ export type ModelCard = Pick<
 > &
   Partial<Schemas["ModelCard"]>;
 
+export type RunRequest = Asked<Schemas["RunRequest"], "model">;
+
 /** A model's computation as data. */
 export type Graph = Schemas["Graph"];
 export type GraphBlock = Schemas["GraphBlock"];

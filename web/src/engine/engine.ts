@@ -7,12 +7,17 @@ import type {
   Answer,
   AskRequest,
   Change,
+  Explanation,
   Fill,
   FillRequest,
+  Graph,
   ModelCard,
   ReplaceRequest,
+  Run,
+  RunRequest,
   SampleRequest,
   SaveRequest,
+  Shape,
   StartingText,
   Step,
   Tokenised,
@@ -47,10 +52,35 @@ export interface Engine {
   fill(request: FillRequest, signal: AbortSignal, lane?: string): Promise<Fill>;
   /** How likely named tokens or words are at a place. */
   ask(request: AskRequest, signal: AbortSignal, lane?: string): Promise<readonly Answer[]>;
+  /** A model's computation as data. */
+  graph(model: string, signal: AbortSignal): Promise<Graph>;
+  /** Known models without numbers, for the sense of size. */
+  shapes(signal: AbortSignal): Promise<readonly Shape[]>;
+  /** A text read, so that parts of its tensors can be asked for. */
+  run(request: RunRequest, signal: AbortSignal): Promise<Run>;
+  /** A part of a tensor: a range per axis, each cell the mean of 2^level × 2^level along the last two axes. */
+  tile(run: Run, block: string, ranges: readonly Range[], level: number, signal: AbortSignal): Promise<Tile>;
+  /** How one cell came about, with so many of its largest terms. */
+  explain(
+    run: Run,
+    block: string,
+    index: readonly number[],
+    signal: AbortSignal,
+    nTerms?: number,
+  ): Promise<Explanation>;
   /** A trace as a file. */
   save(request: SaveRequest, signal: AbortSignal): Promise<Blob>;
   /** A trace file that the reader has, checked, in pieces. */
   open(file: Blob, signal: AbortSignal): AsyncIterable<TracePiece>;
+}
+
+/** From the first coordinate to one past the last. */
+export type Range = readonly [from: number, to: number];
+
+/** Numbers in the order of the axes; NaN where the mask leaves a cell out. */
+export interface Tile {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
 }
 
 /**
@@ -61,10 +91,11 @@ export interface Engine {
  * `gone`: nobody answers. The server was stopped or the network is down; see `whenBack`.
  * `cut`: the answer stopped in the middle.
  * `superseded`: a newer question of the same lane took its place.
+ * `forgotten`: a run that is kept no more, and could not be read again.
  * `cannot`: this engine does not do that at all.
  * `failed`: the engine made a mistake.
  */
-export type Trouble = "refused" | "busy" | "gone" | "cut" | "superseded" | "cannot" | "failed";
+export type Trouble = "refused" | "busy" | "gone" | "cut" | "superseded" | "forgotten" | "cannot" | "failed";
 
 export class EngineError extends Error {
   override name = "EngineError";

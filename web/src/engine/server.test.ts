@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { goldenBytes, goldenTrace } from "../trace/goldens";
 import { merge } from "../trace";
+import type { Run } from "./contract";
 import { isAbort, type TracePiece } from "./engine";
 import { FAILED, PIECE, SAID } from "./frames";
 import { whenBack } from "./recovery";
@@ -163,5 +164,64 @@ describe("in time", () => {
     const asked = calls.length;
     await vi.advanceTimersByTimeAsync(60_000);
     expect(calls.length).toBe(asked);
+  });
+});
+
+describe("a run", () => {
+  const run = { run: "r1", model: "embedded:sort", n_positions: 2, text: { ids: [2, 0] } } as unknown as Run;
+  const numbers = (values: number[], shape: string) => () =>
+    new Response(new Float32Array(values).buffer, { headers: { "X-Shape": shape } });
+
+  it("gives parts of its tensors as numbers of a shape", async () => {
+    const { engine, calls } = serving(numbers([1, NaN, 0.5, -2], "2 2"));
+    const tile = await engine.tile(
+      run,
+      "embed",
+      [
+        [0, 2],
+        [4, 8],
+      ],
+      1,
+      never(),
+    );
+    expect(tile.shape).toEqual([2, 2]);
+    expect([...tile.data]).toEqual([1, NaN, 0.5, -2]);
+    expect(calls[0]!.path).toBe("/api/tile");
+    expect(JSON.parse(calls[0]!.init.body as string)).toEqual({
+      model: "embedded:sort",
+      run: "r1",
+      block: "embed",
+      ranges: [
+        [0, 2],
+        [4, 8],
+      ],
+      level: 1,
+    });
+  });
+
+  it("that is forgotten is read again, and then gives them", async () => {
+    const forgotten = refusal(410, { error: "this text was forgotten here.", status: 410 });
+    const { engine, calls } = serving(forgotten, () => Response.json(run), numbers([7], "1"));
+    expect([...(await engine.tile(run, "ids", [[0, 1]], 0, never())).data]).toEqual([7]);
+    expect(calls.map(({ path }) => path)).toEqual(["/api/tile", "/api/runs", "/api/tile"]);
+    expect(JSON.parse(calls[1]!.init.body as string)).toEqual({ model: "embedded:sort", ids: [2, 0] });
+  });
+
+  it("that cannot be read again says so once", async () => {
+    const forgotten = refusal(410, { error: "this text was forgotten here.", status: 410 });
+    const { engine, calls } = serving(forgotten, () => Response.json(run), forgotten);
+    await expect(engine.explain(run, "ids", [0], never())).rejects.toMatchObject({ trouble: "forgotten" });
+    expect(calls).toHaveLength(3);
+  });
+
+  it("whose numbers are fewer than their shape says was cut", async () => {
+    const { engine } = serving(numbers([1, 2], "2 2"));
+    await expect(engine.tile(run, "embed", [], 0, never())).rejects.toMatchObject({ trouble: "cut" });
+  });
+
+  it("explains its cells", async () => {
+    const { engine, calls } = serving(() => Response.json({ block: "embed", stored: 0.5 }));
+    expect(await engine.explain(run, "embed", [1, 3], never(), 5)).toMatchObject({ stored: 0.5 });
+    expect(JSON.parse(calls[0]!.init.body as string)).toMatchObject({ block: "embed", index: [1, 3], n_terms: 5 });
   });
 });

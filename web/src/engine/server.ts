@@ -5,21 +5,26 @@ import type {
   Answer,
   AskRequest,
   Change,
+  Explanation,
   Failure,
   Fill,
   FillRequest,
+  Graph,
   ModelCard,
   Progress,
   ReplaceRequest,
+  Run,
+  RunRequest,
   SampleRequest,
   SaveRequest,
+  Shape,
   StartingText,
   Step,
   Tokenised,
   TokeniseRequest,
   TraceRequest,
 } from "./contract";
-import { EngineError, isAbort, pause, type Engine, type TracePiece } from "./engine";
+import { EngineError, isAbort, pause, type Engine, type Range, type Tile, type TracePiece } from "./engine";
 import { END, FAILED, frames, PIECE, SAID, type Frame } from "./frames";
 
 const GONE = "the server does not answer. Is it still running? Start it again with: logitscope serve";
@@ -66,6 +71,51 @@ export class ServerEngine implements Engine {
 
   ask(request: AskRequest, signal: AbortSignal, lane?: string): Promise<readonly Answer[]> {
     return this.#json("/ask", this.#post(request, signal, lane));
+  }
+
+  graph(model: string, signal: AbortSignal): Promise<Graph> {
+    return this.#json("/graph", this.#post({ model }, signal));
+  }
+
+  shapes(signal: AbortSignal): Promise<readonly Shape[]> {
+    return this.#json("/shapes", { signal });
+  }
+
+  run(request: RunRequest, signal: AbortSignal): Promise<Run> {
+    return this.#json("/runs", this.#post(request, signal));
+  }
+
+  tile(run: Run, block: string, ranges: readonly Range[], level: number, signal: AbortSignal): Promise<Tile> {
+    const asked = { model: run.model, run: run.run, block, ranges, level };
+    return this.#remembering(run, signal, async () => {
+      const response = await this.#answer("/tile", this.#post(asked, signal));
+      const said = response.headers.get("X-Shape") ?? "";
+      const shape = said ? said.split(" ").map(Number) : [];
+      const bytes = await response.arrayBuffer();
+      if (bytes.byteLength !== 4 * shape.reduce((size, n) => size * n, 1))
+        throw new EngineError("cut", "the answer of the server stopped in the middle.");
+      return { data: new Float32Array(bytes), shape };
+    });
+  }
+
+  explain(run: Run, block: string, index: readonly number[], signal: AbortSignal, nTerms = 12): Promise<Explanation> {
+    const asked = { model: run.model, run: run.run, block, index, n_terms: nTerms };
+    return this.#remembering(run, signal, async () =>
+      (await this.#answer("/explain", this.#post(asked, signal))).json(),
+    );
+  }
+
+  /** Asks about a run; one that the server has forgotten meanwhile is read again, which gives the same numbers. */
+  #remembering<Answered>(run: Run, signal: AbortSignal, ask: () => Promise<Answered>): Promise<Answered> {
+    return this.#patiently(async () => {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof EngineError) || error.trouble !== "forgotten") throw error;
+        await this.run({ model: run.model, ids: run.text.ids }, signal);
+        return ask();
+      }
+    }, signal);
   }
 
   async save(request: SaveRequest, signal: AbortSignal): Promise<Blob> {
@@ -174,6 +224,7 @@ async function said(response: Response): Promise<Failure> {
 
 function failure({ error, status, retry_after: after = null }: Failure): EngineError {
   if (status === 503) return new EngineError(after === null ? "gone" : "busy", error, after);
+  if (status === 410) return new EngineError("forgotten", error);
   if (status === 409) return new EngineError("superseded", error);
   // A proxy in front of a server that is not there.
   if (status === 502 || status === 504) return new EngineError("gone", GONE);

@@ -57,6 +57,11 @@ export class SnapshotEngine implements Engine {
   fill = refusing;
   ask = refusing;
   save = refusing;
+  graph = refusing;
+  shapes = refusing;
+  run = refusing;
+  tile = refusing;
+  explain = refusing;
 
   async *sample(): AsyncGenerator<never> {
     throw new EngineError("cannot", WHY);
@@ -80,7 +85,7 @@ async function refusing(): Promise<never> {
 /** What traces say of the model that made them. */
 function card(traces: readonly Trace[]): ModelCard {
   const { provenance } = traces[0]!;
-  const cannot = ["tokenise", "sample", "replace", "fill", "ask", "save"];
+  const cannot = ["tokenise", "sample", "replace", "fill", "ask", "save", "graph", "tile", "explain"];
   return {
     name: provenance.model,
     model_class: provenance.model_class,
