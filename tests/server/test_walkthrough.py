@@ -48,7 +48,7 @@ async def tile(client: httpx2.AsyncClient, run: dict[str, Any], **body: Any) -> 
     response = await said(client, "tile", {**run, **body})
     assert response.status_code == 200, response.content[:300]
     shape = [int(size) for size in response.headers["x-shape"].split()]
-    return np.frombuffer(response.content, "<f4").reshape(shape)
+    return np.frombuffer(response.content, "<f4")[2:].reshape(shape)
 
 
 async def test_a_graph_is_python_s(client: httpx2.AsyncClient, sort: Scope) -> None:
@@ -74,6 +74,16 @@ async def test_a_part_and_its_mean(client: httpx2.AsyncClient, tales: Scope) -> 
     assert np.isnan(part).any()
     mean = await tile(client, run, block="embed.tokens", ranges=[[3, 1003], [0, 100]], level=4)
     assert np.array_equal(mean, here.tile("embed.tokens", [(3, 1003), (0, 100)], 4))
+
+
+async def test_a_part_comes_with_how_far_its_block_is_from_0(client: httpx2.AsyncClient, sort: Scope) -> None:
+    run, here = await begun(client), sort.activations("CBABBC")
+    body = {**run, "block": "1.attn.scores", "ranges": [[0, 1], [0, 2], [0, 3]]}
+    response = await said(client, "tile", body)
+    whole = here.block("1.attn.scores").numpy().astype(np.float64)
+    rms, largest = np.frombuffer(response.content[:8], "<f4")
+    assert rms == pytest.approx(np.sqrt(np.nanmean(whole**2)), rel=1e-6)
+    assert largest == pytest.approx(np.nanmax(np.abs(whole)), rel=1e-6)
 
 
 async def test_explanations_are_python_s(client: httpx2.AsyncClient, sort: Scope) -> None:
@@ -246,7 +256,7 @@ async def test_one_line_of_jobs_for_each_model(sort: Scope, no_page: Path, monke
         go.set()
         for conversation in (first, others[0]):
             assert (await conversation.end()).status == 200
-            assert np.frombuffer(b"".join(conversation.parts), "<f4").tolist() == [2, 1, 0, 1, 1, 2]
+            assert np.frombuffer(b"".join(conversation.parts), "<f4")[2:].tolist() == [2, 1, 0, 1, 1, 2]
 
 
 async def first_began(began: threading.Semaphore) -> None:

@@ -6,6 +6,7 @@ the blocks that were asked for longest ago go, and are computed again when they 
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,7 @@ class Activations:
         self._inputs: dict[str, Tensor] = {"ids": torch.tensor(list(ids))}
         self._held: OrderedDict[str, Tensor] = OrderedDict()
         self._limit = limit_mib * 2**20
+        self._spread: dict[str, tuple[float, float]] = {}
 
     def block(self, block_id: str) -> Tensor:
         """All numbers of a block, in the order of its axes; NaN where the mask leaves a cell out."""
@@ -161,6 +163,21 @@ class Activations:
                 raise InputError(f'range {first}:{stop} was asked for, but block "{block.id}" has shape {list(shape)}.')
         part = self.block(block_id)[tuple(slice(first, stop) for first, stop in ranges)]
         return part.float().cpu().numpy() if level == 0 else _averaged(part, 2**level)
+
+    def spread(self, block_id: str) -> tuple[float, float]:
+        """How far a block's numbers are from 0: the root of their mean square, and the largest absolute value.
+
+        What the mask leaves out does not count.
+        """
+        if block_id not in self._spread:
+            total = count = largest = 0.0
+            for part in torch.split(self.block(block_id).reshape(-1), _AT_ONCE):
+                cells = part.float()
+                cells = cells[torch.isfinite(cells)].double()
+                total, count = total + float(cells.square().sum()), count + cells.numel()
+                largest = max(largest, float(cells.abs().max())) if cells.numel() else largest
+            self._spread[block_id] = math.sqrt(total / max(1.0, count)), largest
+        return self._spread[block_id]
 
 
 def _averaged(part: Tensor, step: int) -> Float[np.ndarray, "*means"]:

@@ -70,8 +70,9 @@ _FRAMES: dict[int | str, dict[str, Any]] = {
 
 _TILE: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Little-endian fp32 in the order of the block's axes; NaN where the mask leaves a cell out, and "
-        "where all cells of a mean are left out.",
+        "description": "Little-endian fp32. First two numbers of the whole block, for its scale: the root of its mean "
+        "square and its largest absolute value. Then the part, in the order of the block's axes; NaN where the mask "
+        "leaves a cell out, and where all cells of a mean are left out.",
         "headers": {"X-Shape": {"description": "Cells along each axis.", "schema": {"type": "string"}}},
         "content": {"application/octet-stream": _BYTES},
     }

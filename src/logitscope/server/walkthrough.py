@@ -15,6 +15,8 @@ from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from logitscope.graph import Activations, Graph, explain, graph_of
 from logitscope.server.answers import refuse
 from logitscope.server.cells import ExplainRequest, Explanation, GraphRequest, Run, RunRequest, TileRequest
@@ -113,7 +115,7 @@ class Walkthrough:
         return self._desk.submit(served.worker, compute, "runs", page)
 
     def tile(self, asked: TileRequest, page: str | None) -> Job:
-        """A part of a block as little-endian fp32, shaped as `tile_shape` says.
+        """How far the whole block is from 0, then a part of it, as little-endian fp32; shaped as `tile_shape` says.
 
         Raises:
             Refused: more cells than one answer holds.
@@ -130,7 +132,9 @@ class Walkthrough:
         def compute(job: Job) -> Chunks:
             with self._kept(asked, page) as run:
                 ranges = [(first, stop) for first, stop in asked.ranges]
-                yield run.tile(asked.block, ranges, asked.level).astype("<f4", copy=False).tobytes()
+                part = run.tile(asked.block, ranges, asked.level)
+                yield np.array(run.spread(asked.block), "<f4").tobytes()
+                yield part.astype("<f4", copy=False).tobytes()
 
         return self._desk.submit(served.worker, compute, "tile", None)
 

@@ -2490,7 +2490,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Little-endian fp32 in the order of the block's axes; NaN where the mask leaves a cell out, and where all cells of a mean are left out. */
+            /** @description Little-endian fp32. First two numbers of the whole block, for its scale: the root of its mean square and its largest absolute value. Then the part, in the order of the block's axes; NaN where the mask leaves a cell out, and where all cells of a mean are left out. */
             200: {
                 headers: {
                     /** @description Cells along each axis. */

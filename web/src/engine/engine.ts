@@ -81,6 +81,9 @@ export type Range = readonly [from: number, to: number];
 export interface Tile {
   readonly data: Float32Array;
   readonly shape: readonly number[];
+  /** Of the whole tensor, for its scale: the root of its mean square, and its largest absolute value. */
+  readonly rms: number;
+  readonly largest: number;
 }
 
 /**

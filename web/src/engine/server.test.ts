@@ -170,7 +170,7 @@ describe("in time", () => {
 describe("a run", () => {
   const run = { run: "r1", model: "embedded:sort", n_positions: 2, text: { ids: [2, 0] } } as unknown as Run;
   const numbers = (values: number[], shape: string) => () =>
-    new Response(new Float32Array(values).buffer, { headers: { "X-Shape": shape } });
+    new Response(new Float32Array([1.5, 4, ...values]).buffer, { headers: { "X-Shape": shape } });
 
   it("gives parts of its tensors as numbers of a shape", async () => {
     const { engine, calls } = serving(numbers([1, NaN, 0.5, -2], "2 2"));
@@ -184,7 +184,7 @@ describe("a run", () => {
       1,
       never(),
     );
-    expect(tile.shape).toEqual([2, 2]);
+    expect([tile.shape, tile.rms, tile.largest]).toEqual([[2, 2], 1.5, 4]);
     expect([...tile.data]).toEqual([1, NaN, 0.5, -2]);
     expect(calls[0]!.path).toBe("/api/tile");
     expect(JSON.parse(calls[0]!.init.body as string)).toEqual({

@@ -92,9 +92,10 @@ export class ServerEngine implements Engine {
       const said = response.headers.get("X-Shape") ?? "";
       const shape = said ? said.split(" ").map(Number) : [];
       const bytes = await response.arrayBuffer();
-      if (bytes.byteLength !== 4 * shape.reduce((size, n) => size * n, 1))
+      if (bytes.byteLength !== 8 + 4 * shape.reduce((size, n) => size * n, 1))
         throw new EngineError("cut", "the answer of the server stopped in the middle.");
-      return { data: new Float32Array(bytes), shape };
+      const [rms = 0, largest = 0] = new Float32Array(bytes, 0, 2);
+      return { data: new Float32Array(bytes, 8), shape, rms, largest };
     });
   }
 
