@@ -110,6 +110,22 @@ def test_positions_may_be_counted_from_the_end_and_come_in_order() -> None:
     assert trace["next_rank"][-1, -1] == 0
 
 
+@pytest.mark.parametrize(
+    ("positions", "read"),
+    [
+        (slice(2, 4), [2, 3]),
+        (slice(-3, None), [7, 8, 9]),
+        (slice(8, 99), [8, 9]),
+        (slice(None, None, 4), [0, 4, 8]),
+        (slice(None, None, -4), [1, 5, 9]),
+        (slice(np.int64(1), 2), [1]),
+    ],
+    ids=str,
+)
+def test_positions_may_be_a_slice(positions: slice, read: list[int]) -> None:
+    assert scope_of("gpt2").trace(ids=list(range(10)), positions=positions).positions.tolist() == read
+
+
 def test_a_default_list_is_cut_to_a_small_vocabulary() -> None:
     assert load("embedded:sort").trace("CBA")["top_ids"].shape[-1] == 3
 
@@ -441,6 +457,11 @@ NAMES = ", ".join(STATISTICS)
         ({"positions": [7]}, "position 7 was asked for, but the text has 6 tokens (0 to 5)"),
         ({"positions": [-7]}, "position -7 was asked for"),
         ({"positions": []}, "no positions were asked for"),
+        ({"positions": slice(6, 9)}, "positions 6:9 were asked for, but the text has 6 tokens (0 to 5)"),
+        ({"positions": slice(-9, None)}, "positions -9: were asked for, but the text has 6 tokens (0 to 5)"),
+        ({"positions": slice(3, 3)}, "positions 3:3 were asked for"),
+        ({"positions": slice(0, 3, 0)}, "positions with a step of 0 were asked for"),
+        ({"positions": slice(0.5, 3)}, "position 0.5 was given; it must be a whole number"),
         ({"positions": [0.5]}, "position 0.5 was given; it must be a whole number"),
         ({"stages": ["5.mlp"]}, 'stage "5.mlp" was asked for, but GPT2LMHeadModel has 3 blocks (0 to 2)'),
         ({"stages": ["final"]}, '"final" is no stage. Stages are "embed", "0.attn", "0.mlp", ... "2.mlp"'),

@@ -87,6 +87,8 @@ def lens(
     def asked(scope: Scope) -> Mapping[str, Any]:
         wanted: dict[str, Any] = {"subblocks": subblocks, "embed": not no_embed, "lens": lens or "logit"}
         wanted |= {"norm": norm or "final", "watch": watched(watch), "top_k": top_k}
+        if shown is not None:
+            wanted["positions"] = slice(*shown)
         if not request.numeric:
             wanted["statistics"] = ["top_ids", "final_rank", value]
         return wanted

@@ -36,7 +36,7 @@ class Keywords(TypedDict, total=False):
     subblocks: bool
     embed: bool
     stages: Sequence[str] | None
-    positions: Iterable[int] | None
+    positions: Iterable[int] | slice | None
     top_k: int | None
     watch: Sequence[str | int] | str | int
     histogram: bool
@@ -106,7 +106,7 @@ def plan_trace(
     subblocks: bool = False,
     embed: bool = True,
     stages: Sequence[str] | None = None,
-    positions: Iterable[int] | None = None,
+    positions: Iterable[int] | slice | None = None,
     top_k: int | None = None,
     watch: Sequence[str | int] | str | int = (),
     histogram: bool = False,
@@ -201,9 +201,11 @@ def _context(model: Model, window: int | None) -> int:
     return window
 
 
-def _positions(positions: Iterable[int] | None, length: int) -> np.ndarray:
+def _positions(positions: Iterable[int] | slice | None, length: int) -> np.ndarray:
     if positions is None:
         return np.arange(length, dtype=np.int32)
+    if isinstance(positions, slice):
+        return _stretch(positions, length)
     given = [_whole(p, "position") for p in positions]
     for p in given:
         if not -length <= p < length:
@@ -211,6 +213,20 @@ def _positions(positions: Iterable[int] | None, length: int) -> np.ndarray:
     if not given:
         raise InputError("no positions were asked for; leave positions out to read all of them.")
     return np.unique(np.array([p % length for p in given], np.int32))
+
+
+def _stretch(positions: slice, length: int) -> np.ndarray:
+    """Positions as a Python slice takes them; one that begins outside the text is a mistake, not an empty list."""
+    start, stop, step = (None if end is None else _whole(end, "position") for end in (
+        positions.start, positions.stop, positions.step
+    ))  # fmt: skip
+    if step == 0:
+        raise InputError("positions with a step of 0 were asked for; give 1 or more.")
+    chosen = np.sort(np.arange(length, dtype=np.int32)[start:stop:step])
+    if not len(chosen) or (start is not None and not -length <= start < length):
+        a, b = ("" if end is None else end for end in (start, stop))
+        raise InputError(f"positions {a}:{b} were asked for, but the text has {length} tokens (0 to {length - 1}).")
+    return chosen
 
 
 def _whole(number: Any, what: str) -> int:

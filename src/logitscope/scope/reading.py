@@ -202,7 +202,8 @@ def read_whole(
         cancelled: asked between blocks of the model's run and between tiles of the readout.
     """
     reading = Reading(model, plan, cancelled, prefix)
-    parts: list[dict[str, np.ndarray]] = []
+    # Filled as windows come: putting parts together at the end would hold everything twice.
+    arrays: dict[str, np.ndarray] = {}
     done = 0
     with conditions(model), nullcontext() if prefix is None else prefix.in_use(model):
         for one in plan.windows:
@@ -210,11 +211,16 @@ def read_whole(
             if len(inside):
                 lacking = reading.lacking(plan.stages, inside)
                 vectors = reading.vectors(one, lacking, plan.needed) if len(lacking) else {}
-                parts.append(reading.complete(plan.stages, vectors, lacking, inside))
+                for name, part in reading.complete(plan.stages, vectors, lacking, inside).items():
+                    if len(inside) == len(plan.positions):
+                        arrays[name] = part
+                        continue
+                    if name not in arrays:
+                        arrays[name] = np.empty((len(plan.stages), len(plan.positions), *part.shape[2:]), part.dtype)
+                    arrays[name][:, done : done + len(inside)] = part
             done += len(inside)
             if progress is not None:
                 progress(done, len(plan.positions))
-        arrays = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
         return reading.trace(plan.stages, arrays)
 
 

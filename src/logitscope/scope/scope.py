@@ -96,7 +96,7 @@ class Scope:
         subblocks: bool = False,
         embed: bool = True,
         stages: Sequence[str] | None = None,
-        positions: Iterable[int] | None = None,
+        positions: Iterable[int] | slice | None = None,
         top_k: int | None = None,
         watch: Sequence[str | int] | str | int = (),
         histogram: bool = False,
@@ -117,7 +117,7 @@ class Scope:
             subblocks: also the stages after attention, where the model has them.
             embed: also what enters block 0.
             stages: exactly these instead; one that does not exist is an error.
-            positions: only these positions of the text, negative ones from its end; all by default.
+            positions: only these positions of the text, negative ones from its end, or a slice; all by default.
             top_k: how many of the likeliest tokens; 10 by default, fewer if the vocabulary is smaller.
             watch: tokens to follow everywhere, by text (such as " Paris") or id.
             histogram: also the histogram of all logits.
@@ -285,8 +285,8 @@ class Scope:
     ) -> Activations:
         """Every tensor of the model reading one text, for whoever wants to see how a number came about.
 
-        Nothing is computed before it is asked for: `run.block("0.attn.pattern")`, and `logitscope.graph.explain` for one
-        cell of it. Numbers are fp32, whatever the weights' type.
+        Nothing is computed before it is asked for: `run.block("0.attn.pattern")`; and `logitscope.graph.explain` says
+        how one cell of it came about. Numbers are fp32, whatever the weights' type.
 
         Args:
             text: what to read, at most the model's context; or `ids`.
