@@ -14,9 +14,11 @@ describe("a link", () => {
       view: "lens",
       text: "Ünïcode & <b> = 1 + 2 # 100%\r\n\tمرحبا 👩‍🔬",
       ids: [0, 127, 128, 50256, 2 ** 31 - 1],
+      edits: { list: [{ position: 1, removed: [500], inserted: [127, 128] }], done: 1 },
       position: 7,
       stage: "3.mlp",
       pinned: true,
+      against: { model: "embedded:tales", text: "the other & one" },
       settings: { ...DEFAULTS, bos: true, value: "entropy_bits", top_k: 25 },
     };
     expect(await there(place)).toEqual(place);

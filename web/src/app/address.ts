@@ -1,9 +1,19 @@
 // Everything that a link has to reopen, as the hash of the page's address, and back. Knows no page.
 //
 // `#m=embedded:tales&v=text&t=The+tide&p=3&pin=1`: m model, v view, t text (z: the same, compressed), i token ids where
-// they were edited, p position, s stage, pin; then the settings that are not as they come.
+// they were edited and e the edits, p position, s stage, pin; m2, t2 (z2) what it is compared with; then the settings that are not as they
+// come.
 
+import { editsIn, NO_EDITS, numbersOf, type Edits } from "./edits";
 import { changed, settingsFrom, type Settings } from "./settings";
+
+/** The other side of a comparison. */
+export interface Against {
+  /** Empty: the same model. */
+  readonly model: string;
+  /** Null: the same text. */
+  readonly text: string | null;
+}
 
 export interface Place {
   /** Empty: whichever the server has first. */
@@ -13,11 +23,15 @@ export interface Place {
   readonly text: string | null;
   /** Token ids that are read instead of the text, where tokens were replaced; the text is then what they say. */
   readonly ids: readonly number[] | null;
+  /** How `ids` came about, as far as that can be taken back; without ids, none count. */
+  readonly edits: Edits;
   /** The selected token, counted from 0. */
   readonly position: number | null;
   readonly stage: string | null;
   /** Whether the selection stays when the pointer moves on. */
   readonly pinned: boolean;
+  /** What this is compared with; null for nothing. */
+  readonly against: Against | null;
   readonly settings: Settings;
 }
 
@@ -32,9 +46,11 @@ export const NOWHERE: Place = {
   view: "text",
   text: null,
   ids: null,
+  edits: NO_EDITS,
   position: null,
   stage: null,
   pinned: false,
+  against: null,
   settings: settingsFrom(new Map()),
 };
 
@@ -43,15 +59,17 @@ export async function addressOf(place: Place): Promise<string> {
   const said = new URLSearchParams();
   if (place.model) said.set("m", place.model);
   if (place.view !== NOWHERE.view) said.set("v", place.view);
-  if (place.text !== null) {
-    // Halves of surrogate pairs have no percent encoding.
-    if (place.text.length <= PLAIN && place.text.isWellFormed()) said.set("t", place.text);
-    else said.set("z", await packed(utf16(place.text)));
-  }
+  await say(said, place.text, "t", "z");
   if (place.ids) said.set("i", await packed(varints(place.ids)));
+  if (place.ids && place.edits.list.length) said.set("e", await packed(varints(numbersOf(place.edits))));
   if (place.position !== null) said.set("p", String(place.position));
   if (place.stage !== null) said.set("s", place.stage);
   if (place.pinned) said.set("pin", "1");
+  if (place.against) {
+    // One of them is always there, so that a comparison of a text with itself is one too.
+    if (place.against.model || place.against.text === null) said.set("m2", place.against.model);
+    await say(said, place.against.text, "t2", "z2");
+  }
   for (const [name, value] of changed(place.settings)) said.set(name, value);
   return said.toString();
 }
@@ -65,9 +83,13 @@ export async function placeAt(hash: string): Promise<Place> {
     view: said.get("v") ?? NOWHERE.view,
     text: said.get("t") ?? (await textIn(said.get("z"))),
     ids: await idsIn(said.get("i")),
+    edits: editsIn((await numbersIn(said.get("e"))) ?? []) ?? NO_EDITS,
     position: Number.isSafeInteger(position) && position >= 0 ? position : null,
     stage: said.get("s"),
     pinned: said.get("pin") === "1",
+    against: ["m2", "t2", "z2"].some((name) => said.has(name))
+      ? { model: said.get("m2") ?? "", text: said.get("t2") ?? (await textIn(said.get("z2"))) }
+      : null,
     settings: settingsFrom(new Map(said)),
   };
 }
@@ -75,6 +97,14 @@ export async function placeAt(hash: string): Promise<Place> {
 /** Whether two places are the same. */
 export function samePlace(a: Place, b: Place): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** A text under one of two names: as it is, or compressed. */
+async function say(said: URLSearchParams, text: string | null, plain: string, compressed: string): Promise<void> {
+  if (text === null) return;
+  // Halves of surrogate pairs have no percent encoding.
+  if (text.length <= PLAIN && text.isWellFormed()) said.set(plain, text);
+  else said.set(compressed, await packed(utf16(text)));
 }
 
 async function textIn(packedText: string | null): Promise<string | null> {
@@ -87,7 +117,13 @@ async function textIn(packedText: string | null): Promise<string | null> {
 }
 
 async function idsIn(packedIds: string | null): Promise<readonly number[] | null> {
-  const bytes = packedIds === null ? null : await unpacked(packedIds);
+  const ids = await numbersIn(packedIds);
+  return ids?.length ? ids : null;
+}
+
+/** Whole numbers from 0 on, each of them an id or a count; null for anything else. */
+async function numbersIn(packedNumbers: string | null): Promise<readonly number[] | null> {
+  const bytes = packedNumbers === null ? null : await unpacked(packedNumbers);
   if (!bytes) return null;
   const ids: number[] = [];
   let id = 0;
@@ -100,7 +136,7 @@ async function idsIn(packedIds: string | null): Promise<readonly number[] | null
     id = 0;
     scale = 1;
   }
-  return ids.every((one) => one < 2 ** 31) && ids.length ? ids : null;
+  return ids.every((one) => one < 2 ** 31) ? ids : null;
 }
 
 /** Code units as bytes: every text survives, also one that no UTF-8 can write. */

@@ -1,8 +1,9 @@
 // What is being computed: the newest question only. A question that is withdrawn is aborted, and what is known of an
 // older text stays until the first piece of the new one is there.
 
-import { EngineError, isAbort, pause, whenBack, type Engine, type TraceRequest } from "../engine";
+import { EngineError, isAbort, pause, whenBack, type TraceRequest } from "../engine";
 import { merge, type Trace } from "../trace";
+import type { Tracing } from "./kept";
 
 /** What the page says that it is doing. */
 export type Status =
@@ -21,14 +22,14 @@ export class Run {
   /** The question that `trace` is about. */
   answered = $state.raw<TraceRequest | null>(null);
 
-  readonly #engine: Engine;
+  readonly #engine: Tracing;
   readonly #lane: string | undefined;
   #asked = "";
   #controller = new AbortController();
   /** Seconds that the last trace took: a slow model is asked less often while somebody types. */
   #pace = 0;
 
-  constructor(engine: Engine, lane?: string) {
+  constructor(engine: Tracing, lane?: string) {
     this.#engine = engine;
     this.#lane = lane;
   }
@@ -51,6 +52,11 @@ export class Run {
     }
     const wait = typing ? Math.min(400, 60 + 300 * this.#pace) : 0;
     void this.#follow(request, wait, this.#controller.signal);
+  }
+
+  /** Whether `trace` is about this question. */
+  isAbout(request: TraceRequest | null): boolean {
+    return request !== null && JSON.stringify(this.answered) === JSON.stringify(request);
   }
 
   /** Asks the same again, such as after a server came back. */

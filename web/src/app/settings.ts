@@ -10,8 +10,48 @@ export const DEFAULTS = {
   by: "token",
   /** What the cells of the lens are coloured by: a statistic of the numeric contract. */
   cell: "top_prob",
+  /** What a cell of the lens says: `guess`, `number`, `both` or `colour`. */
+  cells: "guess",
+  /** The first stage on top. */
+  down: false,
+  /** Each so many-th block of the lens, counted from the last. */
+  every: 1,
+  /** Positions of the text that the lens shows, such as `12:40`; empty for all. */
+  window: "",
+  /** The lens's row of what enters block 0. */
+  embed: true,
+  outlines: true,
+  stars: true,
+  /** Tokens that are followed: a JSON array of their texts, or `#12` for an id. */
+  watch: "",
+  /** The one of them that the lens is coloured by. */
+  followed: "",
+  /** The axis of the evolution: `logit` or `logprob`. */
+  score: "logit",
+  /** How two texts or models are compared: `sides` or `difference`. */
+  compare: "sides",
   /** `auto`, `serif` or `mono`. */
   font: "auto",
+  /** Marks for `none` of the whitespace, for line `breaks`, or for `all`. */
+  marks: "breaks",
+  /** The stretch of the legend that is shown, such as `0.25:0.5` of its length; empty for all. */
+  brush: "",
+  /** An edited text is coloured by what the edit changed. */
+  changes: true,
+  /** What an edited text is held against: as it was before the `last` edit, or before `all` of them. */
+  since: "last",
+  /** What choosing another token for a place does: `replace` the one that stands there, or `continue` from it. */
+  choose: "replace",
+  /** Words whose probability is asked for at the selected place: a JSON array of their texts, or `#12` for an id. */
+  ask: "",
+  /** How a text goes on: by the likeliest token (`greedy`), or drawn (`sample`). */
+  method: "greedy",
+  new_tokens: 32,
+  temperature: 0.8,
+  /** Drawn from this many of the likeliest; 0 for all. */
+  from_k: 0,
+  from_p: 1,
+  seed: 0,
   lens: "logit",
   norm: "final",
   bos: false,

@@ -11,7 +11,7 @@ const SLOWEST = 5000;
  *
  * @throws AbortError where the signal is aborted, and whatever an answering engine says.
  */
-export async function whenBack(engine: Engine, signal: AbortSignal): Promise<readonly ModelCard[]> {
+export async function whenBack(engine: Pick<Engine, "models">, signal: AbortSignal): Promise<readonly ModelCard[]> {
   for (let wait = FIRST; ; wait = Math.min(SLOWEST, 1.6 * wait)) {
     await pause(wait, signal);
     try {

@@ -1,0 +1,32 @@
+// Traces that were read already: asked again, such as while a slider goes back and forth, they are there at once.
+
+import type { Engine, TracePiece, TraceRequest } from "../engine";
+
+/** What following one question needs of an engine. */
+export type Tracing = Pick<Engine, "models" | "trace">;
+
+/** An engine's traces, the last `most` of them kept; one that was not read to its end is not. */
+export function keeping(engine: Tracing, most = 32): Tracing {
+  const kept = new Map<string, readonly TracePiece[]>();
+  return {
+    models: (signal) => engine.models(signal),
+    async *trace(request: TraceRequest, signal: AbortSignal, lane?: string) {
+      const key = JSON.stringify(request);
+      const known = kept.get(key);
+      if (known) {
+        kept.delete(key);
+        kept.set(key, known);
+        yield* known;
+        return;
+      }
+      const pieces: TracePiece[] = [];
+      for await (const said of engine.trace(request, signal, lane)) {
+        if (said.kind === "piece") pieces.push(said);
+        yield said;
+      }
+      if (signal.aborted || !pieces.length) return;
+      kept.set(key, pieces);
+      if (kept.size > most) kept.delete(kept.keys().next().value!);
+    },
+  };
+}
