@@ -14,9 +14,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from logitscope.display import drawn_by
+
 if TYPE_CHECKING:
     from logitscope import plot
     from logitscope.errors import Cancelled, InputError, LogitscopeError, ModelError, ResourceError, TraceError
+    from logitscope.render.page import to_html
     from logitscope.scope import Scope, load
     from logitscope.trace import Increments, Trace, open_trace
 
@@ -35,6 +38,7 @@ __all__ = [
     "load",
     "open_trace",
     "plot",
+    "to_html",
 ]
 
 _HOMES = {
@@ -49,7 +53,10 @@ _HOMES = {
     "Increments": "logitscope.trace",
     "Trace": "logitscope.trace",
     "open_trace": "logitscope.trace",
+    "to_html": "logitscope.render.page",
 }
+
+drawn_by("Trace", "logitscope.render.page", "notebook_html")
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from logitscope.display import html_of
 from logitscope.errors import InputError
 from logitscope.trace.statistics import BINS, DERIVED, SAMPLES_PER_BIN, STATISTICS, Statistic
 from logitscope.trace.tokens import Tokens, Vocabulary
@@ -154,6 +155,10 @@ class Trace:
             f"  {self.tokens!r}\n"
             f"  {', '.join(self)}"
         )
+
+    def _repr_html_(self) -> str | None:
+        """How Jupyter shows a trace: as its page, where somebody draws pages; None for its text."""
+        return html_of("Trace", self)
 
     def __getitem__(self, name: str) -> np.ndarray:
         """The array of a stored or derived statistic, by its name in the numeric contract."""

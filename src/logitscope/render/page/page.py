@@ -1,0 +1,191 @@
+"""One trace, or several, as the text of one HTML file. Knows traces and the built parts, and no model.
+
+Texts, names and numbers are data that nothing runs: escaped where they are shown, packed as base64 where the script
+reads them. A content-security policy lets the browser run this script, use this sheet, and fetch nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import warnings
+import zlib
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Literal
+from urllib.parse import urlencode
+
+from logitscope.errors import InputError
+from logitscope.render.page.parts import digest, read_parts
+from logitscope.trace.file import to_bytes
+from logitscope.trace.trace import Trace
+from logitscope.view.labels import visible
+from logitscope.view.source import source_of
+from logitscope.view.words import caption_words
+
+__all__ = ["EMBEDDED", "LARGE_BYTES", "View", "render_page", "views_of"]
+
+View = Literal["text", "lens", "evolution"]
+
+EMBEDDED = "application/vnd.logitscope.trace"
+"""The type of elements that hold a trace: base64 of its zlib-compressed file. `web/src/engine/snapshot.ts` reads it."""
+
+LARGE_BYTES = 25_000_000
+"""Pages above this are written with a warning: browsers open them slowly, and mail does not take them."""
+
+_TITLE_CHARACTERS = 72
+
+_NEEDS: Mapping[View, tuple[str, ...]] = {
+    "text": ("next_logprob",),
+    "lens": ("top_ids", "top_logprobs"),
+    "evolution": ("watch_logit", "watch_logprob", "watch_rank"),
+}
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<meta name="generator" content="{generator}">
+<title>{title} · Logitscope</title>
+<link rel="icon" href="{icon}">
+<style>{sheet}</style>
+</head>
+<body>
+<header class="snapshot">
+<h1 dir="auto">{title}</h1>
+<p>{provenance}</p>
+</header>
+<div id="logitscope" data-views="{views}" data-place="{place}">
+<noscript>This page draws its numbers with JavaScript, which it carries itself; allow it and open the page \
+again.</noscript>
+</div>
+{traces}
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def views_of(traces: Sequence[Trace]) -> tuple[View, ...]:
+    """The views for which these traces hold enough.
+
+    A lens of one place of a longer text is none, nor is a text of which one token was read: that is what an evolution
+    is made of.
+    """
+
+    def wide(trace: Trace) -> bool:
+        return len(trace.positions) > 1 or len(trace.ids) < 2
+
+    fits: Mapping[View, bool] = {
+        "text": any(wide(t) for t in traces if _holds(t, "text")),
+        "lens": any(wide(t) and len(t.stages) > 1 for t in traces if _holds(t, "lens")),
+        "evolution": any(len(t.stages) > 1 for t in traces if _holds(t, "evolution")),
+    }
+    found = tuple(view for view, fit in fits.items() if fit)
+    # Whatever there is of a text is better than nothing of it.
+    return found or tuple(view for view in fits if any(_holds(trace, view) for trace in traces))[:1]
+
+
+def render_page(
+    traces: Sequence[Trace],
+    *,
+    title: str | None = None,
+    view: View | None = None,
+    place: Mapping[str, str] | None = None,
+    large: int | None = LARGE_BYTES,
+) -> str:
+    """One HTML file that shows traces and needs nothing else.
+
+    Args:
+        traces: what it holds; of several of one text, each view shows the one that holds most for it.
+        title: the beginning of the text by default.
+        view: what is shown first; the first that there is by default.
+        place: where the reader begins, by the names that stand in the page's address (`web/src/app/address.ts`).
+        large: bytes above which a warning says how large it is; None for never.
+
+    Raises:
+        InputError: no traces, traces that hold nothing that can be drawn, or not what `view` needs.
+        ResourceError: this installation was built without its pages.
+    """
+    parts = read_parts()
+    if not traces:
+        raise InputError("no traces were given; a page shows at least one.")
+    views = views_of(traces)
+    if not views:
+        wanted = ", ".join(dict.fromkeys(name for names in _NEEDS.values() for name in names))
+        raise InputError(f"these traces hold {_held(traces)}, and a page draws none of it; it takes some of {wanted}.")
+    if view is not None and view not in views:
+        raise InputError(f'the view "{view}" was asked for, but these traces hold enough for {", ".join(views)} alone.')
+    start = {**({} if view in (None, views[0]) else {"v": str(view)}), **(place or {})}
+    shown = escape(_title(traces[0]) if title is None else visible(title, spaces=True))
+    page = _PAGE.format(
+        policy=_policy(parts.script, parts.sheet),
+        generator=escape(f"logitscope {traces[0].provenance.versions.get('logitscope', '')}".strip()),
+        title=shown,
+        icon=parts.icon,
+        sheet=parts.sheet,
+        provenance=escape(_provenance(traces)),
+        views=" ".join(views),
+        place=escape(urlencode(start)),
+        traces="\n".join(f'<script type="{EMBEDDED}">{_packed(trace)}</script>' for trace in traces),
+        script=parts.script,
+    )
+    if large is not None and len(page) > large:
+        warnings.warn(
+            f"this page has {len(page) / 1e6:.0f} MB, which browsers open slowly; trace fewer stages, positions or "
+            "statistics, or cut with trace.select(...).",
+            stacklevel=3,
+        )
+    return page
+
+
+def _policy(script: str, sheet: str) -> str:
+    allowed = (
+        "default-src 'none'",
+        f"script-src {digest(script)}",
+        f"style-src {digest(sheet)}",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+    return "; ".join(allowed)
+
+
+def _packed(trace: Trace) -> str:
+    return base64.b64encode(zlib.compress(to_bytes(trace))).decode("ascii")
+
+
+def _title(trace: Trace) -> str:
+    """The beginning of the text on one line."""
+    words = " ".join(trace.tokens.text[: 4 * _TITLE_CHARACTERS].split())
+    shown = visible(words, spaces=True)
+    if not shown:
+        return "An empty text" if not trace.tokens.text else visible(trace.tokens.text[:8])
+    whole = len(shown) <= _TITLE_CHARACTERS and len(trace.tokens.text) <= 4 * _TITLE_CHARACTERS
+    return shown if whole else shown[:_TITLE_CHARACTERS].rstrip() + " …"
+
+
+def _provenance(traces: Sequence[Trace]) -> str:
+    """Where the numbers come from, in one line."""
+    first = traces[0].provenance
+    runs = dict.fromkeys(" · ".join(caption_words(source_of(trace))) for trace in traces[:1])
+    parts = [*runs, visible(first.model_class)]
+    if len({trace.provenance.model for trace in traces}) > 1:
+        parts = [", ".join(dict.fromkeys(visible(trace.provenance.model, spaces=True) for trace in traces))]
+    elif first.content_hash:
+        parts.append(f"weights {visible(first.content_hash)[:12]}")
+    version = first.versions.get("logitscope")
+    made = " ".join(part for part in (first.created[:10], f"logitscope {version}" if version else "") if part)
+    return " · ".join([*parts, *([visible(made, spaces=True)] if made else [])])
+
+
+def _holds(trace: Trace, view: View) -> bool:
+    return bool(trace.stages) and all(name in trace.arrays for name in _NEEDS[view])
+
+
+def _held(traces: Sequence[Trace]) -> str:
+    return ", ".join(dict.fromkeys(name for trace in traces for name in trace.arrays)) or "no numbers"
