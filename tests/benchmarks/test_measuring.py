@@ -156,6 +156,9 @@ def test_scripts_speak_json_or_plain_text_and_may_be_missing(tmp_path: Path, mon
     assert script("fluent", "import sys; print('[%d]' % (sys.argv[1:] == ['--json', '--quick']))") == {"data": [1]}
     plain = "import argparse; argparse.ArgumentParser().parse_args(); print('seven seconds')"
     assert script("plain", plain) == {"text": "seven seconds\n"}
+    (tmp_path / "benchmarks" / "endless.py").write_text("while True: pass")
+    late = run_script("benchmarks.endless", lambda line: None, seconds=0.2)
+    assert late == {"note": "endless.py took more than 0 s."}
     assert script("broken", "raise SystemExit('out of paper')") == {"note": "broken.py failed: out of paper"}
 
 
