@@ -29,3 +29,15 @@ export { type Box, type Point } from "./geometry";
 export { besideEachOther, layoutOf, type Layout } from "./layout";
 export { isReduction, operandOf, rolesOf, shapeOf, type Roles } from "./roles";
 export { sectionKey, type SectionBox } from "./sections";
+export {
+  coarsest,
+  levelFor,
+  rangesOf,
+  slabIn,
+  TILE,
+  tilesOver,
+  Values,
+  type Spread,
+  type TileKey,
+  type Window,
+} from "./values";
