@@ -113,11 +113,8 @@ def lens(reading: Reading, value: str, window: tuple[int, int] | None, columns: 
 
 
 def followed(reading: Reading, position: int) -> ls.Trace:
-    likeliest = reading.trace["top_ids"][-1, position].tolist()
-    return reading.scope.trace(
-        reading.sample.text, bos=reading.trace.provenance.bos == "added", positions=[position], subblocks=True,
-        watch=likeliest, histogram=True,
-    )  # fmt: skip
+    bos = reading.trace.provenance.bos == "added"
+    return reading.scope.follow(reading.sample.text, position, bos=bos, histogram=True)
 
 
 def eiffel(reading: Reading) -> Iterator[str]:
@@ -145,6 +142,13 @@ def abstract(reading: Reading) -> Iterator[str]:
         f"{(final[half] == 1).mean():.0%} of positions, and the final guess is among the first hundred at "
         f"{(final[half] <= 100).mean():.0%}."
     )
+    here = comma_positions(reading)[:3]
+    if len(here) == 3:
+        ranks = [int(rank) for rank in reading.trace["input_rank"][half, here]]
+        yield (
+            "The post found the first three commas kept differently; there, this model ranks the input itself at "
+            f"{ranks[0]:,}, {ranks[1]:,} and {ranks[2]:,}."
+        )
 
 
 def second_plasma(reading: Reading) -> int:
@@ -266,6 +270,23 @@ def likelihood(reading: Reading) -> Figure:
     return ls.plot.likelihood(reading.trace)
 
 
+def commas(reading: Reading) -> Figure:
+    return ls.plot.inputs(reading.trace, comma_positions(reading)[:3])
+
+
+def comma_positions(reading: Reading) -> list[int]:
+    return [i for i, text in enumerate(reading.trace.tokens.texts) if text == ","]
+
+
+def increments(position: Callable[[Reading], int]) -> Callable[[Reading], Figure]:
+    def draw(reading: Reading) -> Figure:
+        bos = reading.trace.provenance.bos == "added"
+        found = reading.scope.increments(reading.sample.text, position(reading), bos=bos, top_k=4)
+        return ls.plot.increments(found)
+
+    return draw
+
+
 def at_focus(reading: Reading) -> int:
     return reading.token_at(reading.sample.focus)
 
@@ -288,6 +309,8 @@ EXHIBITS = (
             "lens": abstract_lens("final_logit"),
             "ranks": abstract_lens("final_rank"),
             "kl": abstract_lens("kl_from_final"),
+            "commas": commas,
+            "depth": lambda reading: ls.plot.depth(reading.trace),
         },
         "logitscope lens --sample gpt3-abstract --bos --value final_rank --columns 10",
         abstract,
@@ -317,6 +340,7 @@ EXHIBITS = (
         {
             "evolution": evolution(at_focus, "logit"),
             "ranks": evolution(at_focus, "rank"),
+            "increments": increments(at_focus),
             "histogram": histogram(at_focus),
         },
         "logitscope evolution --sample kraemer --bos",
