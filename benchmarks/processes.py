@@ -67,9 +67,9 @@ CONTESTANTS = {
         Entrant("recipe", "the usual recipe", "recipe", buffers=14),
         Entrant("nnsight", "nnsight 0.8.1", "nnsight_lens", environment="nnsight", copies=1.2, buffers=12),
         Entrant(
-            "transformer-lens", "TransformerLens 2.18", "transformer_lens", environment="transformer-lens", copies=5.5
+            "transformer-lens", "TransformerLens 2.18", "transformer_lens", environment="transformer-lens", copies=7.5
         ),
-        Entrant("tuned-lens", "tuned-lens 0.2.0", "tuned_lens", environment="tuned-lens", copies=10),
+        Entrant("tuned-lens", "tuned-lens 0.2.0", "tuned_lens", environment="tuned-lens", copies=2.6),
         Entrant("concatenated", "transformer-utils' method", "concatenated", environment="concatenated", copies=8),
     )
 }

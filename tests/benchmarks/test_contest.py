@@ -160,10 +160,10 @@ def test_a_contestant_says_what_went_wrong_and_lives_on() -> None:
 
 def test_what_would_not_fit_into_memory_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "available", lambda: 4 << 30)
-    entrant = CONTESTANTS["tuned-lens"]
+    entrant = CONTESTANTS["transformer-lens"]
     needs = entrant.expected_bytes(13, 1024, 50257)
-    assert needs / 2**30 == pytest.approx(10 * 13 * 1024 * 50257 * 4 / 2**30)
-    with Stable(1.0) as stable, pytest.raises(Absent, match=r"would take about 25 GiB; 4 GiB are free\."):
+    assert needs / 2**30 == pytest.approx(7.5 * 13 * 1024 * 50257 * 4 / 2**30)
+    with Stable(1.0) as stable, pytest.raises(Absent, match=r"would take about 19 GiB; 4 GiB are free\."):
         stable.ask(entrant, ROOT, {}, needs)
 
 
