@@ -1,6 +1,6 @@
 // The other side of a comparison: which text it reads with which model.
 
-import type { ModelCard } from "../../engine";
+import type { ModelCard, TraceRequest } from "../../engine";
 import type { Trace } from "../../trace";
 import { align, grouped, InputError } from "../../view";
 import type { Against, Place } from "../address";
@@ -10,6 +10,7 @@ import type { Status } from "../run.svelte";
 export interface Other {
   readonly model: ModelCard;
   readonly trace: Trace | null;
+  readonly request: TraceRequest;
   /** Its trace is still of an older text. */
   readonly stale: boolean;
   readonly status: Status;
