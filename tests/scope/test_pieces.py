@@ -72,14 +72,23 @@ def ticking(seconds: float) -> Iterator[float]:
     return (seconds * tick for tick in count())
 
 
-@pytest.mark.parametrize(
-    ("seconds", "sizes"), [(0.0001, [1, 4, 4]), (0.11, [1, 2, 4, 2]), (0.2, [1, 1, 1, 1, 1, 1, 1, 1, 1])]
-)
-def test_pieces_hold_what_a_quarter_of_a_second_can_read(seconds: float, sizes: list[int]) -> None:
+@pytest.mark.parametrize(("seconds", "sizes"), [(0.01, [1, 8]), (0.05, [1, 5, 3]), (1.0, [1, 4, 4])])
+def test_pieces_grow_and_hold_what_a_quarter_of_a_second_can_read(
+    seconds: float, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A clock that counts its own calls: each piece takes as long as every other, whatever it holds."""
+    monkeypatch.setattr(pieces, "_ROWS", 0)
     model = understood("gemma2")
     plan = plan_trace(model, ids=ids_of().tolist(), subblocks=True)
     clock = ticking(seconds)
+    assert [len(p.stages) for p in pieces.read_pieces(model, plan, clock=lambda: next(clock))] == sizes
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(1, [1, 8]), (20, [1, 8]), (60, [1, 4, 4])])
+def test_a_few_positions_are_read_at_once(n: int, sizes: list[int]) -> None:
+    model = understood("gemma2")
+    plan = plan_trace(model, ids=ids_of(60).tolist(), positions=range(n), subblocks=True)
+    clock = ticking(1.0)
     assert [len(p.stages) for p in pieces.read_pieces(model, plan, clock=lambda: next(clock))] == sizes
 
 

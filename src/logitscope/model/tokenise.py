@@ -102,10 +102,19 @@ class Tokeniser:
             token = token.replace(_SPACE_MARK, " ")
         return token.encode(errors="surrogatepass")
 
+    @cached_property
+    def _named(self) -> dict[int, bytes]:
+        """Tokens whose bytes were asked for: finding them takes longer than reading out a token that was typed."""
+        return {}
+
     def vocabulary(self, ids: Iterable[int]) -> Vocabulary:
         """Names of token ids; ids that the tokenizer does not know (padding, -1) are left out."""
-        known = sorted({int(i) for i in ids if 0 <= i < self.n_tokens})
-        pieces = {i: self.bytes_of(i) for i in known if self._knows(i)}
+        pieces = {}
+        for i in sorted({int(i) for i in ids if 0 <= i < self.n_tokens}):
+            if i not in self._named and self._knows(i):
+                self._named[i] = self.bytes_of(i)
+            if i in self._named:
+                pieces[i] = self._named[i]
         return Vocabulary(pieces, frozenset(i for i in pieces if i in self.special_ids))
 
     def encode(self, text: str, *, bos: bool = False) -> tuple[Tokens, str]:

@@ -21,10 +21,10 @@ from logitscope.trace import Trace
 __all__ = ["PIECE_SECONDS", "SWEEP_BYTES", "read_pieces"]
 
 PIECE_SECONDS = 0.25
-"""About how long a piece may take; each holds as many stages as the one before it says will fit."""
+"""How long a piece may take if that makes it larger."""
 
-_GROWTH = 4
-"""How many times as many stages as the one before it a piece may hold."""
+_ROWS = 256
+"""Positions times stages that are read in about the time of one, for the output matrix has to be fetched anyway."""
 
 SWEEP_BYTES = 256 << 20
 """Vectors of a text of several windows that are kept at once; stages that do not fit need a further sweep."""
@@ -66,12 +66,21 @@ def read_pieces(
                 with conditions(model):
                     piece = reading.trace(some, reading.complete(some, vectors, captured, plan.positions))
                 seconds = (clock() - began) / len(some)
-                # The first piece reads what all others are compared with, so it says little of them.
-                size = max(1, min(_GROWTH * size, int(PIECE_SECONDS / max(seconds, 1e-9))))
+                size = _next_size(size, seconds, len(captured))
                 done += len(some) * len(plan.positions)
                 if progress is not None:
                     progress(done, total)
                 yield piece
+
+
+def _next_size(size: int, seconds: float, n_positions: int) -> int:
+    """How many stages the next piece holds.
+
+    Each piece reads again what its stages are compared with, which takes as long as about three of them; so the second
+    holds four and every further one twice as many as the one before, or what time allows where that is more.
+    """
+    grown = 4 if size == 1 else 2 * size
+    return max(grown, int(PIECE_SECONDS / max(seconds, 1e-9)), _ROWS // max(1, n_positions))
 
 
 def _sweeps(model: Model, plan: Plan) -> list[tuple[str, ...]]:
