@@ -13,14 +13,25 @@ export class Session {
   /** Whether the address has been read. */
   ready = $state.raw(false);
 
+  readonly #start: string;
+  readonly #silent: boolean;
   #writing: ReturnType<typeof setTimeout> | undefined;
   #stop: (() => void) | undefined;
+
+  /**
+   * @param options.start where the reader is when the address says nothing, as its hash would say it.
+   * @param options.silent the document has no address of its own: nothing is written there.
+   */
+  constructor({ start = "", silent = false } = {}) {
+    this.#start = start;
+    this.#silent = silent;
+  }
 
   /** Reads the address, and again whenever the reader goes back or forward. */
   async open(): Promise<void> {
     const read = async () => {
       clearTimeout(this.#writing);
-      this.place = await placeAt(location.hash);
+      this.place = await placeAt(location.href.includes("#") ? location.hash : this.#start);
       this.hover = null;
     };
     addEventListener("popstate", read);
@@ -41,6 +52,7 @@ export class Session {
     if (samePlace(before, next)) return;
     this.place = next;
     clearTimeout(this.#writing);
+    if (this.#silent) return;
     // What was typed since the address was last written belongs to the place that is left.
     void addressOf(before)
       .then((hash) => history.replaceState(null, "", `#${hash}`))
@@ -65,11 +77,12 @@ export class Session {
 
   /** The whole address of what is seen now. */
   async link(): Promise<string> {
-    return `${location.origin}${location.pathname}#${await addressOf(this.place)}`;
+    return `${location.href.split("#")[0]}#${await addressOf(this.place)}`;
   }
 
   #later(): void {
     clearTimeout(this.#writing);
+    if (this.#silent) return;
     this.#writing = setTimeout(async () => {
       const place = this.place;
       const hash = await addressOf(place);

@@ -1,6 +1,6 @@
 // The engine of a page that lives in one file: it holds traces and no model. What it cannot do, it says.
 
-import { readTrace, type Trace } from "../trace";
+import { atStages, readTrace, stageKey, type Trace } from "../trace";
 import type { ModelCard, StartingText, TraceRequest } from "./contract";
 import { EngineError, type Engine, type TracePiece } from "./engine";
 
@@ -39,17 +39,18 @@ export class SnapshotEngine implements Engine {
 
   async *trace(request: TraceRequest): AsyncGenerator<TracePiece> {
     const { model, text, ids } = request;
-    const found = this.#traces.find(
+    const held = this.#traces.filter(
       (trace) =>
         trace.provenance.model === model &&
         (ids
           ? ids.length === trace.ids.length && ids.every((id, i) => id === trace.ids[i])
-          : text === trace.tokens.text) &&
-        (request.lens === undefined || request.lens === trace.provenance.lens) &&
-        (request.norm === undefined || request.norm === trace.provenance.norm),
+          : text === trace.tokens.text),
     );
+    const found = fittest(held, request);
     if (!found) throw new EngineError("cannot", WHY);
-    yield { kind: "piece", piece: found };
+    const after = found.stages.filter((name) => !name.endsWith(".attn"));
+    const shown = request.subblocks || request.stages || !after.length ? found.stages : after;
+    yield { kind: "piece", piece: atStages(found, shown) };
   }
 
   tokenise = refusing;
@@ -70,6 +71,27 @@ export class SnapshotEngine implements Engine {
   async *open(): AsyncGenerator<never> {
     throw new EngineError("cannot", WHY);
   }
+}
+
+/**
+ * The trace that answers best: it follows tokens where some are asked for, was read as it was asked, and holds most of the
+ * stages and places. What it lacks, views leave out; a page shows what it has.
+ */
+function fittest(traces: readonly Trace[], request: TraceRequest): Trace | null {
+  const { stages, positions, lens, norm } = request;
+  const share = <T>(of: readonly T[], asked: readonly T[] | null | undefined) =>
+    asked ? of.filter((one) => asked.includes(one)).length : of.length;
+  const fit = (trace: Trace): readonly number[] => [
+    request.watch?.length ? Number(trace.has("watch_logit")) : 0,
+    Number(lens === undefined || lens === trace.provenance.lens),
+    Number(norm === undefined || norm === trace.provenance.norm),
+    share(trace.stages, stages) * share([...trace.positions], positions),
+  ];
+  const better = (a: readonly number[], b: readonly number[]) => {
+    const i = a.findIndex((number, i) => number !== b[i]);
+    return i >= 0 && a[i]! > b[i]!;
+  };
+  return traces.reduce<Trace | null>((best, one) => (best && !better(fit(one), fit(best)) ? best : one), null);
 }
 
 /** The beginning of a text, as a button can hold it. */
@@ -93,10 +115,11 @@ function card(traces: readonly Trace[]): ModelCard {
     revision: provenance.revision,
     context_window: provenance.context_window,
     length_dependent: provenance.length_dependent,
-    stages: [...new Set(traces.flatMap((trace) => trace.stages))],
+    stages: [...new Set(traces.flatMap((trace) => trace.stages))].sort((a, b) => stageKey(a) - stageKey(b)),
     last_stage: provenance.last_stage,
     lenses: [...new Set(traces.map((trace) => trace.provenance.lens))],
     norms: [...new Set(traces.map((trace) => trace.provenance.norm))],
+    has_subblocks: traces.some((trace) => trace.stages.some((name) => name.endsWith(".attn"))),
     can: ["trace"],
     cannot: Object.fromEntries(cannot.map((ability) => [ability, WHY])),
   };

@@ -2,19 +2,29 @@
 
 import { mount } from "svelte";
 
-import App from "../app/App.svelte";
 import "../app/base.css";
 import "../app/tokens.css";
 import { embeddedTraces, SnapshotEngine } from "../engine";
+import "./page.css";
+import Page from "./Page.svelte";
 
 const target = document.getElementById("logitscope")!;
 
-embeddedTraces(document).then(
-  (traces) => {
-    target.replaceChildren();
-    mount(App, { target, props: { engine: new SnapshotEngine(traces) } });
-  },
-  (error: unknown) => {
-    target.textContent = error instanceof Error ? error.message : String(error);
-  },
-);
+/** A document that was written into another one has no address of its own, and no history. */
+const framed = location.protocol === "about:";
+document.documentElement.classList.toggle("framed", framed);
+
+async function open(): Promise<void> {
+  const traces = await embeddedTraces(document);
+  const engine = new SnapshotEngine(traces);
+  const [models, texts] = [await engine.models(), await engine.texts()];
+  const held = (target.dataset["views"] ?? "").split(" ");
+  const start = target.dataset["place"] ?? "";
+  const watched = [...new Set(traces.flatMap((trace) => trace.watched))];
+  target.replaceChildren();
+  mount(Page, { target, props: { engine, models, texts, watched, held, start, framed } });
+}
+
+open().catch((error: unknown) => {
+  target.textContent = error instanceof Error ? error.message : String(error);
+});

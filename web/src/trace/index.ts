@@ -4,6 +4,7 @@ export { tokenBits } from "./bits";
 export { TraceError } from "./errors";
 export { readTrace } from "./file";
 export { merge } from "./merge";
+export { atStages } from "./select";
 export { stageKey } from "./stages";
 export { BINS, DERIVED, SAMPLES_PER_BIN, STATISTICS, unitOf, type Derived, type Statistic } from "./statistics";
 export { Tokens, Vocabulary, type TokenFields } from "./tokens";

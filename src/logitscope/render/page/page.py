@@ -14,10 +14,13 @@ from html import escape
 from typing import Literal
 from urllib.parse import urlencode
 
+import numpy as np
+
 from logitscope.errors import InputError
 from logitscope.render.page.parts import digest, read_parts
 from logitscope.trace.file import to_bytes
 from logitscope.trace.trace import Trace
+from logitscope.trace.units import graphemes
 from logitscope.view.labels import visible
 from logitscope.view.source import source_of
 from logitscope.view.words import caption_words
@@ -160,13 +163,18 @@ def _packed(trace: Trace) -> str:
 
 
 def _title(trace: Trace) -> str:
-    """The beginning of the text on one line."""
-    words = " ".join(trace.tokens.text[: 4 * _TITLE_CHARACTERS].split())
-    shown = visible(words, spaces=True)
-    if not shown:
-        return "An empty text" if not trace.tokens.text else visible(trace.tokens.text[:8])
-    whole = len(shown) <= _TITLE_CHARACTERS and len(trace.tokens.text) <= 4 * _TITLE_CHARACTERS
-    return shown if whole else shown[:_TITLE_CHARACTERS].rstrip() + " …"
+    """The beginning of the text on one line, cut between words or, where there are none, between characters."""
+    text = trace.tokens.text
+    line = " ".join(text[: 4 * _TITLE_CHARACTERS].split())
+    if not line:
+        return visible(text[:8])
+    if len(line) <= _TITLE_CHARACTERS and len(text) <= 4 * _TITLE_CHARACTERS:
+        return visible(line, spaces=True)
+    ends = [span.end for span in graphemes(line, np.zeros((0, 2), np.int32)) if span.end <= _TITLE_CHARACTERS]
+    whole = line[: ends[-1] if ends else _TITLE_CHARACTERS]
+    cut = whole if line[len(whole) :].startswith(" ") else whole.rpartition(" ")[0]
+    # A word as long as the line is cut all the same.
+    return visible(cut if 2 * len(cut) > len(whole) else whole, spaces=True) + " …"
 
 
 def _provenance(traces: Sequence[Trace]) -> str:
@@ -177,7 +185,7 @@ def _provenance(traces: Sequence[Trace]) -> str:
     if len({trace.provenance.model for trace in traces}) > 1:
         parts = [", ".join(dict.fromkeys(visible(trace.provenance.model, spaces=True) for trace in traces))]
     elif first.content_hash:
-        parts.append(f"weights {visible(first.content_hash)[:12]}")
+        parts.append(f"weights {visible(first.content_hash.removeprefix('sha256:')[:12])}")
     version = first.versions.get("logitscope")
     made = " ".join(part for part in (first.created[:10], f"logitscope {version}" if version else "") if part)
     return " · ".join([*parts, *([visible(made, spaces=True)] if made else [])])
