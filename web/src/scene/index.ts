@@ -41,3 +41,4 @@ export {
   type TileKey,
   type Window,
 } from "./values";
+export { cellColour, colourTable, limitOf } from "./scale";
