@@ -18,6 +18,7 @@ describe("a link", () => {
       position: 7,
       stage: "3.mlp",
       pinned: true,
+      cell: { block: "0.attn.pattern", index: [2, 5, 0] },
       against: { model: "embedded:tales", text: "the other & one" },
       settings: { ...DEFAULTS, bos: true, value: "entropy_bits", top_k: 25 },
     };
@@ -56,7 +57,7 @@ describe("a link", () => {
   });
 
   it("that is damaged opens what can be read of it", async () => {
-    const place = await placeAt("#m=x&z=!!!&i=$$&p=-3&top_k=many&bos=yes&nonsense=1");
+    const place = await placeAt("#m=x&z=!!!&i=$$&p=-3&c=embed:1:x&top_k=many&bos=yes&nonsense=1");
     expect(place).toEqual({ ...NOWHERE, model: "x" });
   });
 });

@@ -1,8 +1,8 @@
 // Everything that a link has to reopen, as the hash of the page's address, and back. Knows no page.
 //
 // `#m=embedded:tales&v=text&t=The+tide&p=3&pin=1`: m model, v view, t text (z: the same, compressed), i token ids where
-// they were edited and e the edits, p position, s stage, pin; m2, t2 (z2) what it is compared with; then the settings that are not as they
-// come.
+// they were edited and e the edits, p position, s stage, pin; c the cell of the walkthrough, such as `0.attn.q:2:5:1`; m2,
+// t2 (z2) what it is compared with; then the settings that are not as they come.
 
 import { editsIn, NO_EDITS, numbersOf, type Edits } from "./edits";
 import { changed, settingsFrom, type Settings } from "./settings";
@@ -30,9 +30,18 @@ export interface Place {
   readonly stage: string | null;
   /** Whether the selection stays when the pointer moves on. */
   readonly pinned: boolean;
+  /** The cell that the walkthrough explains; null for none. */
+  readonly cell: CellPlace | null;
   /** What this is compared with; null for nothing. */
   readonly against: Against | null;
   readonly settings: Settings;
+}
+
+/** One number of the model's inside. */
+export interface CellPlace {
+  /** Of the model's graph. */
+  readonly block: string;
+  readonly index: readonly number[];
 }
 
 /** Characters of a text that stands in the address as it is. */
@@ -50,6 +59,7 @@ export const NOWHERE: Place = {
   position: null,
   stage: null,
   pinned: false,
+  cell: null,
   against: null,
   settings: settingsFrom(new Map()),
 };
@@ -65,6 +75,7 @@ export async function addressOf(place: Place): Promise<string> {
   if (place.position !== null) said.set("p", String(place.position));
   if (place.stage !== null) said.set("s", place.stage);
   if (place.pinned) said.set("pin", "1");
+  if (place.cell) said.set("c", [place.cell.block, ...place.cell.index].join(":"));
   if (place.against) {
     // One of them is always there, so that a comparison of a text with itself is one too.
     if (place.against.model || place.against.text === null) said.set("m2", place.against.model);
@@ -87,11 +98,18 @@ export async function placeAt(hash: string): Promise<Place> {
     position: Number.isSafeInteger(position) && position >= 0 ? position : null,
     stage: said.get("s"),
     pinned: said.get("pin") === "1",
+    cell: cellIn(said.get("c")),
     against: ["m2", "t2", "z2"].some((name) => said.has(name))
       ? { model: said.get("m2") ?? "", text: said.get("t2") ?? (await textIn(said.get("z2"))) }
       : null,
     settings: settingsFrom(new Map(said)),
   };
+}
+
+function cellIn(said: string | null): CellPlace | null {
+  const [block, ...numbers] = said?.split(":") ?? [];
+  const index = numbers.map(Number);
+  return block && index.every((n) => Number.isSafeInteger(n) && n >= 0) ? { block, index } : null;
 }
 
 /** Whether two places are the same. */
