@@ -22,7 +22,7 @@ export function lensWords(lens: string, nBlocks: number | undefined): string {
   if (!tail[2]) return `the last ${blocks === 1 ? "block" : `${blocks} blocks`} (${lens})`;
   return blocks === 1
     ? `the last MLP (${lens})`
-    : `the last ${blocks - 1} block${blocks === 2 ? "" : "s"} and an MLP (${lens})`;
+    : `the last ${blocks === 2 ? "block" : `${blocks - 1} blocks`} and an MLP (${lens})`;
 }
 
 /** A window as it stands in the address: `12:40`, `12:`, `:40`; anything else is none. */
@@ -54,5 +54,5 @@ export const CELLS = {
 export type CellStyle = keyof typeof CELLS;
 
 export function cellStyle(said: string): CellStyle {
-  return said in CELLS ? (said as CellStyle) : "guess";
+  return Object.hasOwn(CELLS, said) ? (said as CellStyle) : "guess";
 }
