@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from logitscope.cli.following import Norm, Position, TopK, check_norm, check_top_k, follow
+from logitscope.cli.following import Norm, Position, TopK, check_norm, check_top_k, follow, follow_in_text
 from logitscope.cli.options import Request, option, takes
 from logitscope.cli.positions import Positions, parse_positions
 from logitscope.cli.tracing import get_trace, with_model
@@ -19,6 +19,7 @@ from logitscope.cli.writing import (
     show,
     write_increments,
     write_numbers,
+    write_page,
     write_picture,
 )
 from logitscope.errors import InputError
@@ -87,8 +88,13 @@ def _evolution(
     value: Score | None,
     pager: bool,
 ) -> None:
-    check_out(request.out, pictures=True)
+    check_out(request.out, pictures=True, pages=True)
     only_drawn(request, {"--value": value})
+    if request.out is not None and request.paged:
+        traces = follow_in_text(request, position, top_k, norm, watch)
+        write_numbers(traces[0], request)
+        write_page(traces, request.out, "evolution", {"score": value if value == "logprob" else None})
+        return
     trace = follow(request, position, top_k, norm, watch=watch)
     if write_numbers(trace, request):
         return

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from logitscope.cli.options import Request, option
-from logitscope.cli.tracing import get_trace
+from logitscope.cli.tracing import get_trace, with_model
 from logitscope.cli.watching import watched
 from logitscope.errors import InputError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from logitscope.scope import Scope
     from logitscope.trace import Trace
 
-__all__ = ["NORMS", "Norm", "Position", "TopK", "check_norm", "check_top_k", "follow"]
+__all__ = ["NORMS", "Norm", "Position", "TopK", "check_norm", "check_top_k", "follow", "follow_in_text"]
 
 NORMS = ("final", "plain", "none")
 
@@ -65,17 +65,42 @@ def follow(
     Raises:
         InputError: an option that does not fit.
     """
+    make = _following(position, top_k, norm, watch)
+
+    def asked(scope: Scope) -> Mapping[str, Any]:
+        return {"norm": norm or "final", "histogram": histogram}
+
+    return get_trace(request, asked, needs_model={"--norm": norm, "--watch": watch or None}, make=make)
+
+
+def follow_in_text(
+    request: Request, position: int, top_k: int | None, norm: str | None, watch: Sequence[str] | None
+) -> list[Trace]:
+    """What a page of one position holds: the trace of `follow`, with histograms, and the likelihoods of the whole text.
+
+    Of a saved trace there is no more than it holds.
+    """
+    if request.saved is not None:
+        return [follow(request, position, top_k, norm, histogram=True, watch=watch)]
+    make = _following(position, top_k, norm, watch)
+
+    def read(scope: Scope, text: str, **reading: Any) -> list[Trace]:
+        followed = make(scope, text, norm=norm or "final", histogram=True, **reading)
+        return [followed, scope.trace(text, stages=scope.stages()[-1:], **reading)]
+
+    return with_model(request, read)
+
+
+def _following(position: int, top_k: int | None, norm: str | None, watch: Sequence[str] | None) -> Callable[..., Trace]:
+    """How a scope follows tokens at a position, as far as the options fit."""
     check_norm(norm)
     check_top_k(top_k)
     if watch and top_k is not None:
         raise InputError("--top-k and --watch were both given; the likeliest tokens are followed, or those named.")
-
-    def asked(scope: Scope) -> Mapping[str, Any]:
-        return {"norm": norm or "final", "histogram": histogram}
 
     def make(scope: Scope, text: str, **reading: Any) -> Trace:
         if watch:
             return scope.trace(text, positions=[position], subblocks=True, watch=watched(watch), **reading)
         return scope.follow(text, position, top_k=top_k, **reading)
 
-    return get_trace(request, asked, needs_model={"--norm": norm, "--watch": watch or None}, make=make)
+    return make

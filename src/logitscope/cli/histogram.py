@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from logitscope.cli.following import Norm, Position, TopK, follow
+from logitscope.cli.following import Norm, Position, TopK, follow, follow_in_text
 from logitscope.cli.options import Request, option, takes
 from logitscope.cli.watching import Watch
-from logitscope.cli.writing import Pager, check_out, only_drawn, show, write_numbers, write_picture
+from logitscope.cli.writing import Pager, check_out, only_drawn, show, write_numbers, write_page, write_picture
 
 __all__ = ["histogram"]
 
@@ -32,9 +32,14 @@ def histogram(
 
     The tokens that the whole model ranks highest, or those that are named, are shown where they lie.
     """
-    check_out(request.out, pictures=True)
+    check_out(request.out, pictures=True, pages=True)
     only_drawn(request, {"--stage": stage or None})
     at = -1 if position is None else position
+    if request.out is not None and request.paged:
+        traces = follow_in_text(request, at, top_k, norm, watch)
+        write_numbers(traces[0], request)
+        write_page(traces, request.out, "evolution", {"s": stage[0] if stage else None})
+        return
     trace = follow(request, at, top_k, norm, histogram=True, watch=watch)
     if write_numbers(trace, request):
         return

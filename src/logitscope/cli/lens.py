@@ -11,7 +11,7 @@ from logitscope.cli.options import Request, option, takes
 from logitscope.cli.positions import parse_window
 from logitscope.cli.tracing import get_trace
 from logitscope.cli.watching import Watch, watched
-from logitscope.cli.writing import Pager, check_out, only_drawn, show, write_numbers, write_picture
+from logitscope.cli.writing import Pager, check_out, only_drawn, show, write_numbers, write_page, write_picture
 from logitscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ def lens(
     shown = parse_window(window)
     if columns is not None and columns < 1:
         raise InputError(f"--columns {columns} was given; it takes 1 or more.")
-    check_out(request.out, pictures=True)
+    check_out(request.out, pictures=True, pages=True)
+    if columns is not None and request.paged:
+        raise InputError(f"--columns cuts a picture into panels, and {request.out} has one; leave one of them out.")
     only_drawn(request, drawing)
 
     def asked(scope: Scope) -> Mapping[str, Any]:
@@ -89,7 +91,7 @@ def lens(
         wanted |= {"norm": norm or "final", "watch": watched(watch), "top_k": top_k}
         if shown is not None:
             wanted["positions"] = slice(*shown)
-        if not request.numeric:
+        if not request.numeric and not request.paged:
             wanted["statistics"] = ["top_ids", "final_rank", value]
         return wanted
 
@@ -98,6 +100,11 @@ def lens(
     named = _ids(found, watch or ()) if request.saved is not None else list(found.watched)
     found = _stages(found, subblocks)
     if request.numeric and write_numbers(_cut(found, every, shown, embed=not no_embed), request):
+        return
+    if request.out is not None and request.paged:
+        place = _place(value, every, shown, found, named)
+        place |= {"down": top_down, "embed": "0" if no_embed else None, "cells": "both" if numbers else None}
+        write_page([found], request.out, "lens", place)
         return
     from logitscope import view
 
@@ -116,6 +123,25 @@ def lens(
 
     on = screen(sys.stdout)
     show(on, Group(*(render_grid(grid, on, numbers) for grid in grids)), pager=pager)
+
+
+def _place(
+    value: str,
+    every: int,
+    window: tuple[int | None, int | None] | None,
+    trace: Trace,
+    named: Sequence[int],
+) -> dict[str, object]:
+    """The same choices by the names that a page's address has for them."""
+    place: dict[str, object] = {"cell": value, "every": None if every == 1 else every}
+    if window is not None:
+        start, stop, _ = slice(*window).indices(len(trace.ids))
+        place["window"] = f"{start}:{stop}"
+    if value.startswith("watch_"):
+        place["followed"] = f"#{_followed(trace, named)[0]}"
+    if any(name.endswith(".attn") for name in trace.stages):
+        place["subblocks"] = True
+    return place
 
 
 def _stages(trace: Trace, subblocks: bool) -> Trace:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from logitscope.cli.options import Request, option, takes
 from logitscope.cli.tracing import get_trace
-from logitscope.cli.writing import Pager, check_out, only_drawn, show, write_numbers, write_picture
+from logitscope.cli.writing import Pager, check_out, only_drawn, show, write_numbers, write_page, write_picture
 from logitscope.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def likelihood(
             raise InputError(f'{name} "{given}" was given; there are {", ".join(known)}.')
     if scale == "relative" and value not in (None, "surprisal_bits"):
         raise InputError(f"--scale relative is one of surprisal_bits, and {value} has an axis of its own.")
-    check_out(request.out, pictures=True)
+    check_out(request.out, pictures=True, pages=True)
     only_drawn(request, {"--top": top, "--scale": scale, "--by": by, "--value": value})
     if top is not None and request.drawn:
-        raise InputError(f"--top lists tokens in the terminal, and {request.out} is a picture; leave one of them out.")
+        raise InputError(f"--top lists tokens in the terminal, and {request.out} has no list; leave one of them out.")
 
     def asked(scope: Scope) -> Mapping[str, Any]:
         every = value == "settled_stage"
@@ -78,6 +78,10 @@ def likelihood(
     trace = get_trace(request, asked, needs_model={})
     read: dict[str, Any] = {"value": value or "surprisal_bits", "stage": stage or -1}
     if write_numbers(trace, request):
+        return
+    if request.out is not None and request.paged:
+        place = {"value": value, "scale": scale, "by": by, "s": stage}
+        write_page([trace], request.out, "text", place)
         return
     if request.out is not None:
         from logitscope import plot

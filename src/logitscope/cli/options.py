@@ -16,10 +16,13 @@ import typer
 
 from logitscope.samples import NAMES
 
-__all__ = ["PICTURES", "ModelOptions", "Request", "TextOptions", "option", "takes"]
+__all__ = ["PAGES", "PICTURES", "ModelOptions", "Request", "TextOptions", "option", "takes"]
 
 PICTURES = (".png", ".svg", ".pdf")
 """Suffixes of files that hold a picture."""
+
+PAGES = (".html",)
+"""Suffixes of files that hold a page."""
 
 P = ParamSpec("P")
 Options = TypeVar("Options", bound="ModelOptions")
@@ -114,7 +117,7 @@ class Request(TextOptions):
         option(
             "--out",
             "Write to a file: .safetensors (a trace), .json, .csv, .parquet; where there is one, a picture: .png, "
-            ".svg, .pdf.",
+            ".svg, .pdf; or a page: .html.",
             "-o",
             panel=_OUTPUT,
         ),
@@ -127,8 +130,13 @@ class Request(TextOptions):
 
     @property
     def drawn(self) -> bool:
-        """Whether a picture was asked for as a file."""
-        return self.out is not None and self.out.suffix.lower() in PICTURES
+        """Whether a picture or a page was asked for as a file."""
+        return self.out is not None and self.out.suffix.lower() in (*PICTURES, *PAGES)
+
+    @property
+    def paged(self) -> bool:
+        """Whether a page was asked for."""
+        return self.out is not None and self.out.suffix.lower() in PAGES
 
     @property
     def making(self) -> dict[str, Any]:

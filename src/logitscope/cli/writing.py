@@ -1,4 +1,4 @@
-"""Where a command's result goes: numbers to a file or as JSON, or a picture to the terminal. Knows no models."""
+"""Where a command's result goes: numbers to a file or as JSON, a picture to the terminal, a page. Knows no models."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from logitscope.cli.boundary import say
-from logitscope.cli.options import PICTURES, Request, option
+from logitscope.cli.options import PAGES, PICTURES, Request, option
 from logitscope.errors import InputError, ResourceError, TraceError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import RenderableType
 
+    from logitscope.render.page import View
     from logitscope.render.terminal import Screen
     from logitscope.trace import Increments, Trace
 
@@ -28,6 +29,7 @@ __all__ = [
     "show",
     "write_increments",
     "write_numbers",
+    "write_page",
     "write_picture",
     "write_values",
 ]
@@ -39,16 +41,16 @@ SUFFIXES = (".safetensors", ".json", ".csv", ".parquet")
 TABLES = (".json", ".csv", ".parquet")
 """The same for what is no trace."""
 
-NOT_YET = (".html",)
-"""What a later version writes; named so that the error can say "not yet"."""
 
-
-def check_out(out: Path | None, *, pictures: bool = False, known: Sequence[str] = SUFFIXES) -> None:
+def check_out(
+    out: Path | None, *, pictures: bool = False, pages: bool = False, known: Sequence[str] = SUFFIXES
+) -> None:
     """Refuses an output file that could not be written, before any time is spent on a model.
 
     Args:
         out: the file.
         pictures: whether the command draws into files too.
+        pages: whether it writes pages.
         known: suffixes of the numbers that the command writes.
     """
     if out is None:
@@ -57,14 +59,18 @@ def check_out(out: Path | None, *, pictures: bool = False, known: Sequence[str] 
     if final.is_dir():
         raise TraceError(f"{out} is a folder; name a file in it.")
     suffix = out.suffix.lower()
-    known = (*known, *(PICTURES if pictures else ()))
+    known = (*known, *(PICTURES if pictures else ()), *(PAGES if pages else ()))
     if suffix not in known:
-        why = {**dict.fromkeys(PICTURES, "no format of this command"), **dict.fromkeys(NOT_YET, "not written yet")}
-        raise InputError(f'{out} ends in "{suffix}", which is {why.get(suffix, "no format")}; use {", ".join(known)}.')
+        why = "no format of this command" if suffix in (*PICTURES, *PAGES) else "no format"
+        raise InputError(f'{out} ends in "{suffix}", which is {why}; use {", ".join(known)}.')
     if not final.parent.is_dir():
         raise TraceError(f"the folder of {out} does not exist; make it first.")
     if not os.access(final.parent, os.W_OK):
         raise ResourceError(f"{out} could not be written: its folder may not be written to.")
+    if suffix in PAGES:
+        from logitscope.render.page import read_parts
+
+        read_parts()  # says what to do where they were not built
     if suffix in PICTURES:
         import logitscope.render.figure  # noqa: F401 - says what to install where matplotlib is not
 
@@ -127,6 +133,28 @@ def write_picture(figure: Figure, out: Path) -> None:
     from logitscope.render.figure import write_figure
 
     write_figure(figure, out)
+    say(f"wrote {out}")
+
+
+def write_page(traces: Sequence[Trace], out: Path, view: View, place: Mapping[str, object]) -> None:
+    """Writes traces as a page to the file that was asked for.
+
+    Args:
+        traces: what it holds.
+        out: the file.
+        view: what is open first.
+        place: where the reader begins, by the names of the page's address; what is None or False is left as it comes.
+    """
+    from logitscope.render.page import large_words, render_page
+    from logitscope.trace.atomic import write_atomically
+
+    said = {name: "1" if value is True else str(value) for name, value in place.items() if value not in (None, False)}
+    page = render_page(traces, view=view, place=said)
+    with write_atomically(out) as file:
+        file.write(page.encode())
+    large = large_words(page)
+    if large:
+        say(large)
     say(f"wrote {out}")
 
 

@@ -4,7 +4,19 @@ Knows no model and draws nothing itself: the script, built from `web/`, does tha
 """
 
 from logitscope.render.page.notebook import NOTEBOOK_BYTES, notebook_html
-from logitscope.render.page.page import LARGE_BYTES, View, render_page, views_of
+from logitscope.render.page.page import EMBEDDED, LARGE_BYTES, View, large_words, render_page, views_of
+from logitscope.render.page.parts import read_parts
 from logitscope.render.page.write import to_html
 
-__all__ = ["LARGE_BYTES", "NOTEBOOK_BYTES", "View", "notebook_html", "render_page", "to_html", "views_of"]
+__all__ = [
+    "EMBEDDED",
+    "LARGE_BYTES",
+    "NOTEBOOK_BYTES",
+    "View",
+    "large_words",
+    "notebook_html",
+    "read_parts",
+    "render_page",
+    "to_html",
+    "views_of",
+]

@@ -34,7 +34,7 @@ def notebook_html(trace: Trace) -> str | None:
     if sum(array.nbytes for array in trace.arrays.values()) > 4 * NOTEBOOK_BYTES:
         return None  # not even packed
     try:
-        page = render_page([trace], large=None)
+        page = render_page([trace])
     except LogitscopeError:
         return None
     if len(page) > NOTEBOOK_BYTES:

@@ -7,7 +7,6 @@ reads them. A content-security policy lets the browser run this script, use this
 from __future__ import annotations
 
 import base64
-import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -25,7 +24,7 @@ from logitscope.view.labels import visible
 from logitscope.view.source import source_of
 from logitscope.view.words import caption_words
 
-__all__ = ["EMBEDDED", "LARGE_BYTES", "View", "render_page", "views_of"]
+__all__ = ["EMBEDDED", "LARGE_BYTES", "View", "large_words", "render_page", "views_of"]
 
 View = Literal["text", "lens", "evolution"]
 
@@ -33,7 +32,7 @@ EMBEDDED = "application/vnd.logitscope.trace"
 """The type of elements that hold a trace: base64 of its zlib-compressed file. `web/src/engine/snapshot.ts` reads it."""
 
 LARGE_BYTES = 25_000_000
-"""Pages above this are written with a warning: browsers open them slowly, and mail does not take them."""
+"""Of pages above this one line says so: browsers open them slowly, and mail does not take them."""
 
 _TITLE_CHARACTERS = 72
 
@@ -99,7 +98,6 @@ def render_page(
     title: str | None = None,
     view: View | None = None,
     place: Mapping[str, str] | None = None,
-    large: int | None = LARGE_BYTES,
 ) -> str:
     """One HTML file that shows traces and needs nothing else.
 
@@ -108,7 +106,6 @@ def render_page(
         title: the beginning of the text by default.
         view: what is shown first; the first that there is by default.
         place: where the reader begins, by the names that stand in the page's address (`web/src/app/address.ts`).
-        large: bytes above which a warning says how large it is; None for never.
 
     Raises:
         InputError: no traces, traces that hold nothing that can be drawn, or not what `view` needs.
@@ -125,7 +122,7 @@ def render_page(
         raise InputError(f'the view "{view}" was asked for, but these traces hold enough for {", ".join(views)} alone.')
     start = {**({} if view in (None, views[0]) else {"v": str(view)}), **(place or {})}
     shown = escape(_title(traces[0]) if title is None else visible(title, spaces=True))
-    page = _PAGE.format(
+    return _PAGE.format(
         policy=_policy(parts.script, parts.sheet),
         generator=escape(f"logitscope {traces[0].provenance.versions.get('logitscope', '')}".strip()),
         title=shown,
@@ -137,13 +134,16 @@ def render_page(
         traces="\n".join(f'<script type="{EMBEDDED}">{_packed(trace)}</script>' for trace in traces),
         script=parts.script,
     )
-    if large is not None and len(page) > large:
-        warnings.warn(
-            f"this page has {len(page) / 1e6:.0f} MB, which browsers open slowly; trace fewer stages, positions or "
-            "statistics, or cut with trace.select(...).",
-            stacklevel=3,
-        )
-    return page
+
+
+def large_words(page: str) -> str | None:
+    """What to say of a page that browsers will open slowly; nothing of others."""
+    if len(page) <= LARGE_BYTES:
+        return None
+    return (
+        f"this page has {len(page) / 1e6:.0f} MB, which browsers open slowly; trace fewer stages, positions or "
+        "statistics, or cut the trace with select."
+    )
 
 
 def _policy(script: str, sheet: str) -> str:

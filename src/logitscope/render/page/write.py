@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
-from logitscope.render.page.page import View, render_page
+from logitscope.render.page.page import View, large_words, render_page
 from logitscope.trace.atomic import write_atomically
 from logitscope.trace.trace import Trace
 
@@ -59,6 +60,9 @@ def to_html(
     """
     shown = (trace,) if isinstance(trace, Trace) else tuple(trace)
     page = render_page(shown, title=title, view=view, place={"subblocks": "1"} if _has_subblocks(shown) else None)
+    large = large_words(page)
+    if large:
+        warnings.warn(large, stacklevel=2)
     if path is None:
         return page
     with write_atomically(path) as file:
