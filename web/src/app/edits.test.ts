@@ -1,6 +1,17 @@
 import { describe, expect, it } from "vitest";
 
-import { applied, between, doneAgain, earlier, editsIn, NO_EDITS, numbersOf, takenBack, withEdit, type Edit } from "./edits";
+import {
+  applied,
+  between,
+  doneAgain,
+  earlier,
+  editsIn,
+  NO_EDITS,
+  numbersOf,
+  takenBack,
+  withEdit,
+  type Edit,
+} from "./edits";
 
 const TEXT = [5, 6, 7, 7, 8];
 const swap: Edit = { position: 1, removed: [6], inserted: [60, 61] };

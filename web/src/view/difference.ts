@@ -67,6 +67,8 @@ export interface DifferenceOptions {
   readonly by?: By | undefined;
   /** The stage that both are read at; each one's last by default. */
   readonly stage?: string | number | undefined;
+  /** For each token of the later text its position in the earlier one, where that is known and not to be found out. */
+  readonly partners?: readonly (number | null)[] | undefined;
 }
 
 /** What each token costs in one trace, less what it cost in another; tokens are aligned by their bytes. */
@@ -74,7 +76,9 @@ export function difference(before: Trace, after: Trace, options: DifferenceOptio
   const { by = "token", stage = -1 } = options;
   const [oldRow, newRow] = [rowOf(before, stage), rowOf(after, stage)];
   const [old, now] = [tokenBits(before, oldRow), tokenBits(after, newRow)];
-  const partner = new Map(align(before.tokens, after.tokens).map(([i, j]) => [j, i]));
+  const partner = new Map<number, number>();
+  if (options.partners) options.partners.forEach((i, j) => i !== null && partner.set(j, i));
+  else for (const [i, j] of align(before.tokens, after.tokens)) partner.set(j, i);
   const pieces = Array.from(after.ids, (id, t): ChangedPiece => {
     const was = partner.get(t) ?? null;
     const bits = real(now[t]!);

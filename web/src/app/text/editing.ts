@@ -44,3 +44,8 @@ export function place(text: string, at: number): number {
 export function looksLikeCode(text: string): boolean {
   return (text.match(/^[ \t]+\S/gm)?.length ?? 0) >= 2;
 }
+
+/** What was typed into a field: its marks for whitespace stand for what they show, as nobody sees whether a space was typed. */
+export function spelled(typed: string): string {
+  return typed.replaceAll("␣", " ").replaceAll("⏎", "\n").replaceAll("⇥", "\t");
+}
