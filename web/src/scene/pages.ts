@@ -82,6 +82,16 @@ export class Pages {
     return missing;
   }
 
+  /** Nothing is at hand any more. */
+  forget(): void {
+    this.table.fill(0);
+    this.tableChanged = true;
+    this.#owner.fill(-1);
+    this.#used.fill(-1);
+    this.#whole.fill(0);
+    this.changed.clear();
+  }
+
   /** Everything is to be given to the drawing context again. */
   again(): void {
     this.tableChanged = true;
@@ -227,4 +237,3 @@ export function coordinatesOf(slab: number, lead: readonly number[]): number[] {
   }
   return found;
 }
-

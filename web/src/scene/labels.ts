@@ -1,0 +1,224 @@
+// Words in the scene: each drawn once by the browser itself into a sheet, so that any script and any emoji can be; then
+// placed as often as needed, upright on the screen or lying in the plane of the cells.
+
+import {
+  CanvasTexture,
+  DoubleSide,
+  DynamicDrawUsage,
+  GLSL3,
+  InstancedBufferAttribute,
+  InstancedBufferGeometry,
+  LinearFilter,
+  Mesh,
+  PlaneGeometry,
+  RawShaderMaterial,
+} from "three";
+
+import type { Ink } from "./cells";
+
+const SHEET = 2048;
+const PADDING = 3;
+
+/** Where a word is in the sheet: pixels of the sheet. */
+export interface Word {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Places for words: rows of one height each, filled from the left. Null where there is no room left. */
+export class Shelves {
+  readonly #rows: { y: number; height: number; x: number }[] = [];
+  #bottom = 0;
+
+  constructor(readonly side: number) {}
+
+  place(width: number, height: number): Word | null {
+    if (width > this.side) return null;
+    let row = this.#rows.find((one) => one.height >= height && one.height <= 1.3 * height && one.x + width <= this.side);
+    if (!row) {
+      if (this.#bottom + height > this.side) return null;
+      row = { y: this.#bottom, height, x: 0 };
+      this.#rows.push(row);
+      this.#bottom += height;
+    }
+    const word = { x: row.x, y: row.y, width, height };
+    row.x += width;
+    return word;
+  }
+}
+
+/** How a word stands: upright on the screen and measured in pixels, or in the plane of the cells and measured in them. */
+export const ON_SCREEN = 0;
+export const IN_PLANE = 1;
+/** Reading upwards. */
+export const UPWARDS = 2;
+export type Standing = 0 | 1 | 2;
+
+const VERTEX = /* glsl */ `
+precision highp float;
+uniform mat4 eye;
+uniform vec3 picture;
+in vec3 position;
+in vec4 anchor;  // where; solidity
+in vec4 sheet;   // left, top, width and height in the sheet
+in vec4 shape;   // width, height; how it stands; where it is anchored along its line (0 its start, 0.5 its middle)
+out vec2 inside;
+flat out float solid;
+
+void main() {
+  vec2 corner = position.xy + 0.5;
+  inside = vec2(sheet.x + corner.x * sheet.z, sheet.y + (1.0 - corner.y) * sheet.w);
+  vec2 at = (corner - vec2(shape.w, 0.0)) * shape.xy;
+  solid = anchor.w;
+  if (shape.z < 0.5) {
+    gl_Position = eye * vec4(anchor.x, -anchor.y, anchor.z, 1.0);
+    vec2 pixel = 2.0 / picture.z * vec2(1.0 / picture.y, 1.0);
+    gl_Position.xy += at * pixel * gl_Position.w;
+    // A little nearer, so that what it names does not hide it.
+    gl_Position.z -= 0.0005 * gl_Position.w;
+  } else {
+    vec3 place = shape.z < 1.5
+      ? vec3(anchor.x + at.x, anchor.y - at.y, anchor.z)
+      : vec3(anchor.x - at.y + 0.5 * shape.y, anchor.y - at.x, anchor.z);
+    gl_Position = eye * vec4(place.x, -place.y, place.z, 1.0);
+    float pixels = shape.y / (max(gl_Position.w, 1e-3) * picture.x);
+    solid *= smoothstep(4.0, 7.0, pixels);
+  }
+  if (solid < 0.01) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
+}
+`;
+
+const FRAGMENT = /* glsl */ `
+precision highp float;
+uniform sampler2D words;
+in vec2 inside;
+flat in float solid;
+out vec4 colour;
+void main() {
+  vec4 drawn = texture(words, inside);
+  if (drawn.a < 0.02) discard;
+  colour = drawn * solid;
+}
+`;
+
+export class Labels {
+  readonly mesh: Mesh;
+  readonly #geometry = new InstancedBufferGeometry();
+  readonly #material: RawShaderMaterial;
+  readonly #canvas = document.createElement("canvas");
+  readonly #context: CanvasRenderingContext2D;
+  readonly #texture: CanvasTexture;
+  #shelves = new Shelves(SHEET);
+  readonly #words = new Map<string, Word | null>();
+  #capacity = 0;
+  #count = 0;
+  #anchor!: InstancedBufferAttribute;
+  #sheet!: InstancedBufferAttribute;
+  #shape!: InstancedBufferAttribute;
+
+  constructor(ink: Ink) {
+    this.#canvas.width = this.#canvas.height = SHEET;
+    this.#context = this.#canvas.getContext("2d")!;
+    this.#texture = new CanvasTexture(this.#canvas);
+    this.#texture.flipY = false;
+    this.#texture.premultiplyAlpha = true;
+    this.#texture.generateMipmaps = true;
+    this.#texture.magFilter = LinearFilter;
+    this.#material = new RawShaderMaterial({
+      glslVersion: GLSL3,
+      vertexShader: VERTEX,
+      fragmentShader: FRAGMENT,
+      uniforms: { ...ink.uniforms, words: { value: this.#texture } },
+      side: DoubleSide,
+      transparent: true,
+      premultipliedAlpha: true,
+      depthWrite: false,
+    });
+    const plane = new PlaneGeometry(1, 1);
+    this.#geometry.index = plane.index;
+    this.#geometry.setAttribute("position", plane.getAttribute("position"));
+    this.mesh = new Mesh(this.#geometry, this.#material);
+    this.mesh.frustumCulled = false;
+    this.mesh.renderOrder = 5;
+    this.#grow(256);
+    this.clear();
+  }
+
+  /** A word in the sheet; null where there is no room for it. */
+  word(text: string, pixels: number, colour: string, bold = false): Word | null {
+    const name = `${pixels} ${colour} ${bold} ${text}`;
+    let word = this.#words.get(name);
+    if (word !== undefined) return word;
+    const context = this.#context;
+    const font = `${bold ? "600 " : ""}${pixels}px system-ui, "Noto Sans", "Liberation Sans", sans-serif`;
+    context.font = font;
+    const measured = context.measureText(text);
+    const left = Math.max(0, measured.actualBoundingBoxLeft);
+    const width = Math.min(SHEET / 2, Math.ceil(left + Math.max(measured.width, measured.actualBoundingBoxRight)));
+    const height = Math.ceil(1.4 * pixels);
+    word = this.#shelves.place(width + 2 * PADDING, height + 2 * PADDING);
+    this.#words.set(name, word);
+    if (!word) return null;
+    context.fillStyle = colour;
+    context.textBaseline = "alphabetic";
+    context.textAlign = "left";
+    context.direction = "ltr";
+    context.fillText(text, word.x + PADDING + left, word.y + PADDING + 1.05 * pixels, width);
+    this.#texture.needsUpdate = true;
+    return word;
+  }
+
+  /** Forgets all words: their colours have changed, or there are other ones to say. */
+  forget(): void {
+    this.#words.clear();
+    this.#shelves = new Shelves(SHEET);
+    this.#context.clearRect(0, 0, SHEET, SHEET);
+    this.#texture.needsUpdate = true;
+    this.clear();
+  }
+
+  clear(): void {
+    this.#count = 0;
+    this.#geometry.instanceCount = 0;
+    this.mesh.visible = false;
+  }
+
+  /**
+   * @param height of its line, in pixels or cells.
+   * @param at where it is anchored along its line: 0 its start, 0.5 its middle.
+   */
+  add(word: Word, x: number, y: number, z: number, height: number, standing: Standing, at = 0, solid = 1): void {
+    if (this.#count === this.#capacity) this.#grow(2 * this.#capacity);
+    const i = this.#count++;
+    this.#anchor.setXYZW(i, x, y, z, solid);
+    this.#sheet.setXYZW(i, word.x / SHEET, word.y / SHEET, word.width / SHEET, word.height / SHEET);
+    this.#shape.setXYZW(i, (height * word.width) / word.height, height, standing, at);
+    for (const field of [this.#anchor, this.#sheet, this.#shape]) field.needsUpdate = true;
+    this.#geometry.instanceCount = this.#count;
+    this.mesh.visible = true;
+  }
+
+  dispose(): void {
+    this.#geometry.dispose();
+    this.#material.dispose();
+    this.#texture.dispose();
+  }
+
+  #grow(capacity: number): void {
+    const made = (old: InstancedBufferAttribute | undefined, name: string) => {
+      const attribute = new InstancedBufferAttribute(new Float32Array(4 * capacity), 4);
+      attribute.setUsage(DynamicDrawUsage);
+      if (old) (attribute.array as Float32Array).set(old.array as Float32Array);
+      this.#geometry.setAttribute(name, attribute);
+      return attribute;
+    };
+    // Buffers that were given to the drawing context cannot grow: all are made anew.
+    this.#geometry.dispose();
+    this.#anchor = made(this.#anchor, "anchor");
+    this.#sheet = made(this.#sheet, "sheet");
+    this.#shape = made(this.#shape, "shape");
+    this.#capacity = capacity;
+  }
+}

@@ -1,0 +1,173 @@
+// Which words stand where: names of sections and blocks as far as there is room, the tokens above their ids, what the model
+// says next below its end, and what the giants are.
+
+import { opacityOf, type Frame } from "./frame";
+import { end, type Point } from "./geometry";
+import { IN_PLANE, ON_SCREEN, UPWARDS, type Labels } from "./labels";
+import type { Layout } from "./layout";
+import { sectionKey } from "./sections";
+import type { View } from "./survey";
+import type { Colour, Theme } from "./theme";
+import type { Giant, Pointed } from "./renderer";
+
+/** What the scene is to say in words. */
+export interface Spoken {
+  /** The text's tokens, as they are to be read. */
+  readonly tokens: readonly string[];
+  /** What the model holds likeliest after them. */
+  readonly outputs: readonly { readonly text: string; readonly probability: number }[];
+}
+
+/** Pixels of a section's name on the screen. */
+const SECTION = 12;
+const BLOCK = 11;
+/** A block or section that is narrower on the screen is not named. */
+const NARROW = 44;
+
+interface Sign {
+  readonly text: string;
+  readonly at: Point;
+  /** Its least and its opposite corner of the front, to know how large it is on the screen. */
+  readonly to: Point;
+  readonly order: number;
+  readonly id: string;
+  readonly section: readonly string[];
+  readonly bold: boolean;
+}
+
+export class Signs {
+  readonly #layout: Layout;
+  readonly #labels: Labels;
+  readonly #signs: readonly Sign[];
+  #spoken: Spoken = { tokens: [], outputs: [] };
+
+  constructor(layout: Layout, labels: Labels) {
+    this.#layout = layout;
+    this.#labels = labels;
+    const sections = layout.sections.map(
+      ({ path, label, origin, size }): Sign => ({
+        text: label,
+        at: { x: origin.x, y: origin.y, z: origin.z + size.z },
+        to: { x: origin.x + size.x, y: origin.y + size.y, z: origin.z + size.z },
+        order: path.length,
+        id: sectionKey(path),
+        section: path,
+        bold: path.length === 1,
+      }),
+    );
+    const blocks = layout.boxes.map(
+      (box): Sign => ({
+        text: box.block.title,
+        at: { x: box.origin.x, y: box.origin.y, z: box.origin.z + box.size.z },
+        to: { x: box.origin.x + box.size.x, y: box.origin.y + box.size.y, z: box.origin.z + box.size.z },
+        order: box.strip ? 9 : 5,
+        id: box.block.id,
+        section: box.block.section,
+        bold: false,
+      }),
+    );
+    this.#signs = [...sections, ...blocks].sort((a, b) => a.order - b.order);
+  }
+
+  say(spoken: Spoken): void {
+    this.#spoken = spoken;
+  }
+
+  /** Puts up the words that a view has room for. */
+  place(view: View, theme: Theme, frame: Frame, giants: readonly Giant[], pointed: readonly Pointed[]): void {
+    const labels = this.#labels;
+    labels.clear();
+    const taken: Taken[] = [];
+    const named = new Set(pointed.map(({ cell }) => cell.block));
+    const [ink, muted] = [css(theme.ink), css(theme.muted)];
+    // What is pointed at is named whatever else there is.
+    for (const first of [true, false])
+      for (const sign of this.#signs) {
+        if (named.has(sign.id) !== first) continue;
+        const solid = opacityOf(frame, sign.id, sign.section);
+        if (solid < 0.3) continue;
+        const size = sign.order < 5 ? SECTION : BLOCK;
+        const from = view.project(sign.at);
+        const to = view.project(sign.to);
+        if (!from || !to) continue;
+        const wide = Math.hypot(to.x - from.x, 0);
+        const high = Math.abs(to.y - from.y);
+        if (!first && Math.max(wide, high) < NARROW) continue;
+        const word = labels.word(sign.text, 2 * size, sign.order < 5 && !first ? muted : ink, sign.bold || first);
+        if (!word) continue;
+        const height = (word.height / 2) | 0;
+        const width = (height * word.width) / word.height;
+        if (!first && wide < 0.6 * width && high < 60) continue;
+        const box: Taken = [from.x, from.y - height, from.x + width, from.y];
+        if (box[2] < 0 || box[0] > view.picture.width || box[3] < 0 || box[1] > view.picture.height) continue;
+        if (taken.some((other) => clash(other, box))) continue;
+        taken.push(box);
+        labels.add(word, sign.at.x, sign.at.y, sign.at.z, height, ON_SCREEN, 0, solid);
+      }
+    this.#tokens(theme, frame);
+    this.#outputs(theme, frame);
+    for (const { layout, offset, words } of giants) {
+      const { origin, size } = layout;
+      words.forEach((text, i) => {
+        const word = labels.word(text, i === 0 ? 40 : 28, i === 0 ? ink : muted, i === 0);
+        if (!word) return;
+        const x = origin.x + offset.x + size.x / 2;
+        const height = size.y * (i === 0 ? 0.05 : 0.034);
+        const y = origin.y + offset.y - size.y * (0.02 + 0.045 * (words.length - 1 - i));
+        labels.add(word, x, y, origin.z + size.z, height, IN_PLANE, 0.5);
+      });
+    }
+  }
+
+  #tokens(theme: Theme, frame: Frame): void {
+    const { tokens } = this.#spoken;
+    const box = this.#layout.byId.get("ids") ?? this.#layout.boxes.find(({ block }) => block.kind === "input");
+    if (!box || box.axes.x === null) return;
+    const solid = opacityOf(frame, box.block.id, box.block.section);
+    const long = tokens.some((text) => text.length > 2);
+    const ink = css(theme.ink);
+    const z = box.origin.z + box.size.z;
+    tokens.forEach((text, i) => {
+      const word = this.#labels.word(text, tokens.length > 200 ? 24 : 40, ink);
+      if (!word) return;
+      const x = box.origin.x + i + 0.5;
+      if (long) this.#labels.add(word, x, box.origin.y - 0.4, z, 0.95, UPWARDS, 0, solid);
+      else this.#labels.add(word, x, box.origin.y - 0.25, z, 1.15, IN_PLANE, 0.5, solid);
+    });
+  }
+
+  /** Below the last block, under its last position. */
+  #outputs(theme: Theme, frame: Frame): void {
+    const { outputs } = this.#spoken;
+    const box = this.#layout.boxes.at(-1);
+    if (!box || !outputs.length) return;
+    const solid = opacityOf(frame, box.block.id, box.block.section);
+    const along = box.axes.x !== null && box.block.axes[box.axes.x]!.name === "position";
+    const height = Math.max(1.2, 0.3 * this.#layout.gap);
+    const x = along ? box.origin.x + box.size.x - 0.5 : box.origin.x;
+    outputs.forEach(({ text, probability }, i) => {
+      const word = this.#labels.word(`${text}  ${share(probability)}`, 40, css(i ? theme.muted : theme.ink), !i);
+      const y = end(box).y + 0.5 + (i + 1.05) * height * 1.15;
+      if (word) this.#labels.add(word, x, y, box.origin.z + box.size.z, height, IN_PLANE, 0, solid);
+    });
+  }
+}
+
+/** A probability in per cent; what is not certain is not rounded to certainty, nor what is possible to nothing. */
+export function share(probability: number): string {
+  const percent = 100 * probability;
+  if (probability === 1 || probability === 0) return `${percent} %`;
+  if (percent > 99.95) return "> 99.9 %";
+  if (percent < 0.05) return "< 0.1 %";
+  return `${percent.toFixed(1)} %`;
+}
+
+type Taken = readonly [left: number, top: number, right: number, bottom: number];
+
+function clash(a: Taken, b: Taken): boolean {
+  return a[0] < b[2] + 4 && b[0] < a[2] + 4 && a[1] < b[3] && b[1] < a[3];
+}
+
+function css([red, green, blue]: Colour): string {
+  return `rgb(${Math.round(255 * red)} ${Math.round(255 * green)} ${Math.round(255 * blue)})`;
+}
