@@ -83,7 +83,12 @@ class Scope:
         return f"Scope({m.name}, {m.anatomy.model_class}, {m.anatomy.n_blocks} blocks, self-check {m.check.figure:.1e})"
 
     def stages(self, *, subblocks: bool = False, embed: bool = True) -> tuple[str, ...]:
-        """Names of the stages that exist in this model, in its order."""
+        """Names of the stages that exist in this model, in its order.
+
+        Args:
+            subblocks: also those after attention, where the model has them.
+            embed: also what enters block 0.
+        """
         return self.model.anatomy.stages(subblocks=subblocks, embed=embed)
 
     def trace(
