@@ -56,7 +56,7 @@ def test_no_text_at_a_terminal(scope: FakeScope, run) -> None:
         (["histogram", TEXT, "--json", "--stage", "0.mlp"], "--stage says how a picture is drawn"),
         (["trace", TEXT], "give -o FILE"),
         (["trace", TEXT, "-o", "x.png"], "no format of this command; use .safetensors"),
-        (["trace", TEXT, "-o", "x.html"], "not written yet; use .safetensors"),
+        (["trace", TEXT, "-o", "x.html"], "no format of this command; use .safetensors"),
         (["trace", TEXT, "-o", "x.docx"], "no format; use .safetensors"),
         (["trace", TEXT, "-o", "no/such/folder/x.json"], "the folder of no/such/folder/x.json does not exist"),
         (["lens", "--trace", "missing.safetensors"], "missing.safetensors"),

@@ -188,7 +188,7 @@ def test_columns_wrap_the_lens(command: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("likelihood", *SORT, TEXT, "-o", "x.html"), "not written yet"),
+        (("likelihood", *SORT, TEXT, "-o", "x.htm"), "no format"),
         (("likelihood", *SORT, TEXT, "-o", "x.jpg"), ".png, .svg, .pdf"),
         (("trace", *SORT, TEXT, "-o", "x.png"), "no format of this command"),
         (("trace", *SORT, TEXT, "--json", "-o", "x.png"), "no format of this command"),

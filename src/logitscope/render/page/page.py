@@ -18,7 +18,7 @@ import numpy as np
 from logitscope.errors import InputError
 from logitscope.render.page.parts import digest, read_parts
 from logitscope.trace.file import to_bytes
-from logitscope.trace.trace import Trace
+from logitscope.trace.trace import Provenance, Trace
 from logitscope.trace.units import graphemes
 from logitscope.view.labels import visible
 from logitscope.view.source import source_of
@@ -121,10 +121,10 @@ def render_page(
     if view is not None and view not in views:
         raise InputError(f'the view "{view}" was asked for, but these traces hold enough for {", ".join(views)} alone.')
     start = {**({} if view in (None, views[0]) else {"v": str(view)}), **(place or {})}
-    shown = escape(_title(traces[0]) if title is None else visible(title, spaces=True))
+    shown = escape(_title(traces) if title is None else visible(title, spaces=True))
     return _PAGE.format(
         policy=_policy(parts.script, parts.sheet),
-        generator=escape(f"logitscope {traces[0].provenance.versions.get('logitscope', '')}".strip()),
+        generator=escape(f"logitscope {_version(traces[0])}".strip()),
         title=shown,
         icon=parts.icon,
         sheet=parts.sheet,
@@ -162,9 +162,15 @@ def _packed(trace: Trace) -> str:
     return base64.b64encode(zlib.compress(to_bytes(trace))).decode("ascii")
 
 
-def _title(trace: Trace) -> str:
-    """The beginning of the text on one line, cut between words or, where there are none, between characters."""
-    text = trace.tokens.text
+def _title(traces: Sequence[Trace]) -> str:
+    """The beginning of the text; of several, how many more there are."""
+    texts = list(dict.fromkeys(trace.tokens.text for trace in traces))
+    more = f" and {len(texts) - 1} more text{'' if len(texts) == 2 else 's'}" if len(texts) > 1 else ""
+    return _beginning(texts[0]) + more
+
+
+def _beginning(text: str) -> str:
+    """The beginning of a text on one line, cut between words or, where there are none, between characters."""
     line = " ".join(text[: 4 * _TITLE_CHARACTERS].split())
     if not line:
         return visible(text[:8])
@@ -178,17 +184,34 @@ def _title(trace: Trace) -> str:
 
 
 def _provenance(traces: Sequence[Trace]) -> str:
-    """Where the numbers come from, in one line."""
-    first = traces[0].provenance
-    runs = dict.fromkeys(" · ".join(caption_words(source_of(trace))) for trace in traces[:1])
-    parts = [*runs, visible(first.model_class)]
-    if len({trace.provenance.model for trace in traces}) > 1:
-        parts = [", ".join(dict.fromkeys(visible(trace.provenance.model, spaces=True) for trace in traces))]
-    elif first.content_hash:
-        parts.append(f"weights {visible(first.content_hash.removeprefix('sha256:')[:12])}")
-    version = first.versions.get("logitscope")
-    made = " ".join(part for part in (first.created[:10], f"logitscope {version}" if version else "") if part)
-    return " · ".join([*parts, *([visible(made, spaces=True)] if made else [])])
+    """Where the numbers come from, in one line; of several traces, what they have in common."""
+    made = [trace.provenance for trace in traces]
+    parts = list(caption_words(source_of(traces[0]))) if len(traces) == 1 else _common(traces)
+    for names in ({one.model_class for one in made}, {_weights(one) for one in made if one.content_hash}):
+        if len(names) == 1:
+            parts.append(visible(names.pop(), spaces=True))
+    created = max(one.created[:10] for one in made)
+    version = _version(traces[0])
+    parts.append(" ".join(word for word in (created, f"logitscope {version}" if version else "") if word))
+    return " · ".join(visible(part, spaces=True) for part in parts if part)
+
+
+def _common(traces: Sequence[Trace]) -> list[str]:
+    sources = [source_of(trace) for trace in traces]
+    texts = len({trace.tokens.text for trace in traces})
+    return [
+        ", ".join(dict.fromkeys(source.model for source in sources)),
+        ", ".join(dict.fromkeys(source.dtype for source in sources)),
+        f"{texts} texts" if texts > 1 else f"{sources[0].n_tokens:,} token{'' if sources[0].n_tokens == 1 else 's'}",
+    ]
+
+
+def _weights(made: Provenance) -> str:
+    return f"weights {(made.content_hash or '').removeprefix('sha256:')[:12]}"
+
+
+def _version(trace: Trace) -> str:
+    return str(trace.provenance.versions.get("logitscope", ""))
 
 
 def _holds(trace: Trace, view: View) -> bool:
