@@ -9,6 +9,7 @@ import type { Status } from "./run.svelte";
 import type { Settings } from "./settings";
 import type { Other } from "./compare/other";
 import { TRACED } from "./traced";
+import WalkthroughView from "./walkthrough/WalkthroughView.svelte";
 
 /**
  * What every view is given; it changes nothing but through the callbacks.
@@ -54,6 +55,25 @@ export interface View {
   readonly needs: (place: Place, model: ModelCard) => Partial<TraceRequest>;
   /** Whether two texts or models can be compared in it. */
   readonly compares?: boolean;
+  /** Whether it asks for what it shows by itself and needs no trace. */
+  readonly reads?: boolean;
+  /** Whether it takes all the room that there is. */
+  readonly wide?: boolean;
 }
 
-export const VIEWS: readonly View[] = [...TRACED];
+export const VIEWS: readonly View[] = [
+  ...TRACED,
+  {
+    id: "walkthrough",
+    title: "Walkthrough",
+    component: WalkthroughView as Component<ViewProps>,
+    help: [
+      "The inside of the model while it reads the text: every tensor, learned or computed, and where each of its numbers comes from. Choose a tensor in the tree, walk through its cells with the arrow keys, or click one.",
+      "The panel says how the chosen number came about, with the numbers that it was made of, the largest contributions first. Click one of them to see where that came from, and step back again. The same is worked out once more in double precision; the last line says how far the two are apart.",
+      "Each tensor has a colour scale of its own, from blue below 0 to orange above it; its legend says how far it reaches. Hatched cells are left out by the causal mask.",
+    ],
+    needs: () => ({}),
+    reads: true,
+    wide: true,
+  },
+];
