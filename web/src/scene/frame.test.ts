@@ -110,6 +110,8 @@ describe("between two poses", () => {
 
   it("goes straight where nothing changes in size", () => {
     expect(betweenPoses(far, { ...far, centre: { x: 8, y: 4, z: 2 } }, 0.25).centre).toEqual({ x: 2, y: 1, z: 0.5 });
+    const rounded = { ...far, span: far.span + 2e-13, centre: { x: 8, y: 4, z: 2 } };
+    expect(betweenPoses(far, rounded, 0.25).centre.x).toBeCloseTo(2, 6);
   });
 });
 

@@ -166,7 +166,9 @@ export function betweenPoses(from: Pose, to: Pose, t: number): Pose {
   const mixed = (a: number, b: number) => a + (b - a) * t;
   const span = Math.exp(mixed(Math.log(from.span), Math.log(to.span)));
   // Towards a smaller picture the centre has to move with the size, or the goal leaves the picture on the way.
-  const across = from.span === to.span ? t : (from.span - span) / (from.span - to.span);
+  // Sizes that differ by rounding alone have no difference to divide by.
+  const same = Math.abs(from.span - to.span) <= 1e-6 * from.span;
+  const across = same ? t : (from.span - span) / (from.span - to.span);
   return {
     centre: {
       x: from.centre.x + (to.centre.x - from.centre.x) * across,

@@ -1,0 +1,232 @@
+import { describe, expect, it } from "vitest";
+
+import { isPose, type Frame, type Pose } from "../scene";
+import { GRAPHS } from "../scene/goldens";
+import { hashOf } from "./hash";
+import { CHAPTERS } from "./index";
+import { NOTHING } from "./numbers";
+import { lighting } from "./shots";
+import { contextFor, LETTERS, somehow } from "./testing";
+import { timelinesOf, type Timeline } from "./timeline";
+import { plain, targetsIn } from "./words";
+
+const NAMES = ["sort", "gpt2", "llama", "qwen3"] as const;
+
+/** Moments of a chapter: its ends, both sides of every step's end, and some between. */
+function moments({ spans, seconds }: Timeline): number[] {
+  const found = [0, seconds, seconds + 1, -1];
+  let before = 0;
+  for (const end of spans.flatMap((span) => span.ticks)) {
+    found.push(before + 1e-4, before + 0.37 * (end - before), before + 0.82 * (end - before), end - 1e-4, end);
+    before = end;
+  }
+  return found;
+}
+
+function namesIn(frame: Frame): { blocks: string[]; keys: string[] } {
+  return {
+    blocks: [
+      ...Object.keys(frame.reveal),
+      ...frame.cells.map((cell) => cell.block),
+      ...frame.ranges.map((range) => range.block),
+      ...frame.arrows.flatMap(({ from, to }) => [from.block, to.block]),
+      ...(frame.apart ? [frame.apart.block] : []),
+    ],
+    keys: Object.keys(frame.opacity),
+  };
+}
+
+function poseIn(frame: Frame): Pose {
+  if (!isPose(frame.camera)) throw new TypeError("a chapter's frame says where the eye is");
+  return frame.camera;
+}
+
+describe.each(NAMES)("the chapters of %s", (name) => {
+  const context = contextFor(name, { layer: 1, head: 3, position: 4 });
+  const timelines = timelinesOf(CHAPTERS, context);
+  const sections = new Set(context.layout.sections.map((section) => section.path.join("/")));
+
+  it("are twelve, every one of them moving, every passage with time of its own", () => {
+    expect(timelines.map((timeline) => timeline.id)).toEqual([
+      "overview",
+      "preliminaries",
+      "tokens",
+      "embedding",
+      "norm",
+      "attention",
+      "projection",
+      "mlp",
+      "transformer",
+      "softmax",
+      "output",
+      "half-way",
+    ]);
+    for (const timeline of timelines)
+      for (const { passage, start, end, ticks } of timeline.spans) {
+        expect(end - start, `${timeline.id} ${passage.id}`).toBeGreaterThan(1);
+        expect(ticks.at(-1)).toBe(end);
+        const frames = [0.05, 0.3, 0.6, 0.95].map((t) => hashOf(timeline.frame(start + t * (end - start))));
+        expect(new Set(frames).size, `${timeline.id} ${passage.id}`).toBeGreaterThan(1);
+      }
+  });
+
+  it("name only what is in the graph, and cells within it", () => {
+    for (const timeline of timelines)
+      for (const moment of moments(timeline)) {
+        const frame = timeline.frame(moment);
+        const { blocks, keys } = namesIn(frame);
+        for (const block of blocks) expect(context.layout.byId.has(block), `${timeline.id}: ${block}`).toBe(true);
+        for (const key of keys)
+          expect(context.layout.byId.has(key) || sections.has(key), `${timeline.id}: ${key}`).toBe(true);
+        const cells = [...frame.cells, ...frame.arrows.flatMap(({ from, to }) => [from, to])];
+        for (const { block, index } of [...cells, ...(frame.apart ? [frame.apart] : [])]) {
+          const { shape } = context.layout.byId.get(block)!;
+          expect(index.length, block).toBe(shape.length);
+          index.forEach((at, axis) => {
+            expect(at, `${timeline.id} at ${moment}: ${block} [${index.join()}]`).toBeGreaterThanOrEqual(0);
+            expect(at, `${timeline.id} at ${moment}: ${block} [${index.join()}]`).toBeLessThan(shape[axis]!);
+          });
+        }
+        for (const { block, from, to } of frame.ranges) {
+          const { shape } = context.layout.byId.get(block)!;
+          to.forEach((end, axis) => {
+            expect(from[axis]!, `${timeline.id} at ${moment}: ${block}`).toBeLessThan(end);
+            expect(end, `${timeline.id} at ${moment}: ${block}`).toBeLessThanOrEqual(shape[axis]!);
+          });
+        }
+        for (const value of [...Object.values(frame.opacity), ...Object.values(frame.reveal)]) {
+          expect(value).toBeGreaterThanOrEqual(0);
+          expect(value).toBeLessThanOrEqual(1);
+        }
+      }
+  });
+
+  it("give the same frame at the same moment, forwards, backwards and from the beginning", () => {
+    const again = timelinesOf(CHAPTERS, contextFor(name, { layer: 1, head: 3, position: 4 }));
+    timelines.forEach((timeline, i) => {
+      const all = moments(timeline);
+      const forwards = all.map((moment) => timeline.frame(moment));
+      const backwards = [...all].reverse().map((moment) => timeline.frame(moment));
+      expect(backwards.reverse()).toEqual(forwards);
+      expect(all.map((moment) => again[i]!.frame(moment))).toEqual(forwards);
+      expect(all.map((moment) => hashOf(again[i]!.frame(moment)))).toEqual(forwards.map(hashOf));
+    });
+  });
+
+  it("move the eye without a jump, from chapter to chapter too", () => {
+    let last: Pose | null = null;
+    for (const timeline of timelines)
+      for (let moment = 0; moment <= timeline.seconds; moment += 1 / 60) {
+        const pose = poseIn(timeline.frame(moment));
+        if (last) {
+          const { x, y, z } = pose.centre;
+          const moved = Math.hypot(x - last.centre.x, y - last.centre.y, z - last.centre.z);
+          expect(moved / Math.max(pose.span, last.span), `${timeline.id} at ${moment}`).toBeLessThan(0.4);
+          expect(Math.abs(Math.log(pose.span / last.span)), `${timeline.id} at ${moment}`).toBeLessThan(0.25);
+          expect(Math.abs(pose.yaw - last.yaw), `${timeline.id} at ${moment}`).toBeLessThan(6);
+        }
+        last = pose;
+      }
+  });
+
+  it("compute every block that they say they compute, and none that they do not", () => {
+    for (const timeline of timelines) {
+      const whole = timeline.frame(timeline.seconds);
+      for (const [block, computed] of Object.entries(whole.reveal)) expect(computed, `${timeline.id} ${block}`).toBe(1);
+      const start = timeline.frame(0);
+      for (const computed of Object.values(start.reveal)) expect(computed).toBe(0);
+    }
+    const overview = timelines[0]!.frame(0);
+    const values = context.graph.blocks.filter((block) => block.kind === "value").map((block) => block.id);
+    expect(Object.keys(overview.reveal).sort()).toEqual([...values].sort());
+  });
+
+  it("have words for everything, whose links lead to what there is", () => {
+    const asked: string[] = [];
+    const numbers = somehow(context, asked);
+    for (const timeline of timelines)
+      for (const { passage } of timeline.spans) {
+        const words = passage.words(numbers);
+        const text = plain(words);
+        expect(text.length, `${timeline.id} ${passage.id}`).toBeGreaterThan(80);
+        expect(text).not.toMatch(/undefined|NaN|null|\[object|  |\s[,.;:]/);
+        expect(plain(passage.words(NOTHING)).length).toBeGreaterThan(80);
+        for (const target of targetsIn(words)) {
+          for (const block of target.blocks)
+            expect(context.layout.byId.has(block), `${passage.id}: ${block}`).toBe(true);
+          const lit = lighting(context, target);
+          expect((lit.ranges?.length ?? 0) + (lit.cells?.length ?? 0), `${passage.id} ${target.axis}`).toBeGreaterThan(
+            0,
+          );
+        }
+      }
+    expect(asked.length).toBeGreaterThan(20);
+  });
+});
+
+/** What a chapter says, all of it. */
+function said(name: (typeof NAMES)[number], chapter: string): string {
+  const context = contextFor(name);
+  const timeline = timelinesOf(CHAPTERS, context).find((one) => one.id === chapter)!;
+  return [timeline.title, ...timeline.spans.map(({ passage }) => plain(passage.words(somehow(context))))].join("\n");
+}
+
+describe("what the words say of a family", () => {
+  it("is what the model has: norms, positions, heads, gates", () => {
+    expect(said("gpt2", "norm")).toContain("Layer norm");
+    expect(said("gpt2", "norm")).toContain("variance");
+    expect(said("llama", "norm")).toContain("RMS norm");
+    expect(said("llama", "norm")).not.toContain("variance");
+    expect(said("gpt2", "embedding")).toContain("position table");
+    expect(said("llama", "embedding")).toContain("rotary positions");
+    expect(said("gpt2", "attention")).not.toMatch(/turned|heads that answer/);
+    expect(said("llama", "attention")).toMatch(/turned by an angle/);
+    expect(said("llama", "attention")).toContain("4 heads that ask share 2 heads that answer: 2 to each");
+    expect(said("qwen3", "attention")).toContain("an RMS norm for every head");
+    expect(said("llama", "attention")).not.toContain("an RMS norm for every head");
+    expect(said("gpt2", "mlp")).toContain("GELU");
+    expect(said("llama", "mlp")).toMatch(/SiLU[^]*gate/);
+    expect(said("gpt2", "mlp")).not.toContain("gate");
+    expect(said("gpt2", "softmax")).toContain("the very table");
+    expect(said("sort", "softmax")).toContain("the output matrix");
+  });
+
+  it("has the sizes of the graph", () => {
+    expect(said("sort", "overview")).toContain("85,728 learned numbers");
+    expect(said("gpt2", "overview")).toContain("49,824 learned numbers");
+    // 2 × 3 blocks × 3 heads × 16 numbers for each token.
+    expect(said("sort", "output")).toContain("288 numbers for every token");
+    expect(said("llama", "output")).toContain("96 numbers for every token");
+  });
+});
+
+describe("any size", () => {
+  it("one token, and a model of forty-eight blocks", () => {
+    for (const [name, tokens] of [
+      ["sort", ["C"]],
+      ["llama", ["C"]],
+      ["gpt2-xl", LETTERS],
+    ] as const) {
+      const context = contextFor(name, { layer: 99, head: 99, position: 99 }, tokens);
+      expect(context.followed.position).toBe(tokens.length - 1);
+      for (const timeline of timelinesOf(CHAPTERS, context)) {
+        for (const { passage, ticks } of timeline.spans) {
+          expect(plain(passage.words(somehow(context)))).not.toMatch(/undefined|NaN|null/);
+          for (const tick of ticks) expect(Number.isFinite(poseIn(timeline.frame(tick)).span)).toBe(true);
+        }
+      }
+    }
+    expect(GRAPHS).toContain("gpt2-xl");
+  });
+
+  it("every block, head and token can be followed", () => {
+    for (let layer = 0; layer < 3; layer++)
+      for (let head = 0; head < 4; head++) {
+        const context = contextFor("llama", { layer, head, position: (layer + head) % 6 });
+        const attention = timelinesOf(CHAPTERS, context)[5]!;
+        const text = attention.spans.map(({ passage }) => plain(passage.words(somehow(context)))).join("\n");
+        expect(text).toContain(`we follow head ${head}`);
+        expect(text).toContain(`Head ${head} uses number ${Math.floor(head / 2)}`);
+      }
+  });
+});

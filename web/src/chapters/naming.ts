@@ -1,0 +1,63 @@
+// Words that several chapters need: how a model's parts are called, and the tokens of its text.
+
+import { idLabel } from "../view";
+import type { Context } from "./context";
+import type { Numbers } from "./numbers";
+import type { NormParts } from "./parts";
+import { link, token, type Piece } from "./words";
+
+/** `layer norm` or `RMS norm`. */
+export function normName(norm: NormParts): string {
+  return norm.mean === null ? "RMS norm" : "layer norm";
+}
+
+/** The functions between the two products of an MLP. */
+export const ACTIVATIONS: Readonly<Record<string, string>> = {
+  gelu_new: "GELU",
+  gelu_pytorch_tanh: "GELU",
+  gelu: "GELU",
+  silu: "SiLU",
+  relu: "ReLU",
+};
+
+/** The token at a position. */
+export function tokenAt({ tokens }: Context, position: number): Piece {
+  return token(tokens[position] ?? null);
+}
+
+/** The followed token. */
+export function here(context: Context): Piece {
+  return tokenAt(context, context.followed.position);
+}
+
+/** What to call a token of the vocabulary; null while that is not known. */
+export function nameOf(context: Context, numbers: Numbers, id: number | null): Piece {
+  if (id === null) return token(null);
+  const position = context.ids.indexOf(id);
+  if (position >= 0) return tokenAt(context, position);
+  const trace = numbers.trace();
+  return token(trace && idLabel(trace.vocabulary, id));
+}
+
+/** A word for the residual stream. */
+export function streamLink({ parts }: Context, text = "residual stream"): Piece {
+  return link(text, ...parts.stream);
+}
+
+/** `block 3`, as it is called in the scene. */
+export function blockLink(context: Context, text?: string): Piece {
+  const layer = context.parts.layers[context.followed.layer]!;
+  const blocks = context.graph.blocks.filter((block) => block.section[0] === layer.section && block.kind === "value");
+  return link(text ?? layer.section, ...blocks.map((block) => block.id));
+}
+
+/** `first`, `second`, ... as far as people say them. */
+export function ordinal(n: number): string {
+  const words = ["first", "second", "third", "fourth", "fifth", "sixth"];
+  return words[n] ?? `${n + 1}th`;
+}
+
+/** `0 and 1`, `0, 1 and 2`. */
+export function listed(parts: readonly string[]): string {
+  return parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
+}

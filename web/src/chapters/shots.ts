@@ -1,0 +1,111 @@
+// What recurs in chapters: a cell and what it is made of, a row, a line along an axis. Plain functions of context and time.
+
+import type { CellArrow, CellRef, LitRange, Tone } from "../scene";
+import { isMasked, sourcesOf } from "../scene/sources";
+import type { Context } from "./context";
+import type { Lit } from "./timeline";
+import type { Target } from "./words";
+
+/** All cells of a block. */
+export function whole(context: Context, block: string, tone: Tone = "focus"): LitRange {
+  const { shape } = context.layout.byId.get(block)!;
+  return { block, from: shape.map(() => 0), to: [...shape], tone };
+}
+
+/**
+ * The cells of a block at given coordinates of some of its axes, and all along the others.
+ *
+ * @param at by the axis's name; names that the block has not are passed over.
+ */
+export function line(
+  context: Context,
+  block: string,
+  at: Readonly<Record<string, number>>,
+  tone: Tone = "focus",
+): LitRange {
+  const box = context.layout.byId.get(block)!;
+  const from = box.block.axes.map((axis) => at[axis.name] ?? 0);
+  const to = box.block.axes.map((axis, i) => {
+    const coordinate = at[axis.name];
+    return coordinate === undefined ? box.shape[i]! : coordinate + 1;
+  });
+  return { block, from, to, tone };
+}
+
+/** The cell of a block at given coordinates; 0 along axes that are not named. */
+export function cell(context: Context, block: string, at: Readonly<Record<string, number>>): CellRef {
+  const box = context.layout.byId.get(block)!;
+  return { block, index: box.block.axes.map((axis, i) => Math.min(box.shape[i]! - 1, at[axis.name] ?? 0)) };
+}
+
+/**
+ * One cell being computed: what it reads, then arrows, then the cell.
+ *
+ * @param t from 0 to 1.
+ */
+export function explaining(context: Context, of: CellRef, t: number): Lit {
+  const sources = sourcesOf(context.layout, context.ids, of);
+  return {
+    ranges: sources,
+    arrows: t > 0.25 ? sources.map((source) => ({ from: middle(source), to: of })) : [],
+    cells: [{ ...of, tone: t > 0.6 ? "focus" : "target" }],
+  };
+}
+
+/** A block being computed, column by column: the cell of the column that is at hand, and what it reads. */
+export function computing(context: Context, block: string, reveal: number, head: number): Lit {
+  const { layout } = context;
+  const box = layout.byId.get(block)!;
+  const along = box.block.axes.findIndex((axis) => axis.size === null);
+  const at = reveal * (along < 0 ? 1 : box.shape[along]!);
+  const index = box.shape.map((size, axis) => {
+    if (axis === along) return Math.min(size - 1, Math.floor(at));
+    if (axis === box.axes.z) return Math.min(size - 1, head);
+    // Down the column while it is being computed.
+    return Math.min(size - 1, Math.floor((at % 1) * size));
+  });
+  const of = { block, index: withinMask(context, block, index) };
+  const sources = sourcesOf(layout, context.ids, of);
+  return {
+    ranges: sources,
+    arrows: sources.map((source): CellArrow => ({ from: middle(source), to: of })),
+    cells: [{ ...of, tone: "target" }],
+    caption: box.block.title,
+  };
+}
+
+/** Keys no later than the position: others do not exist. */
+function withinMask(context: Context, block: string, index: number[]): number[] {
+  if (!isMasked(context.layout, { block, index })) return index;
+  const names = context.layout.byId.get(block)!.block.axes.map((axis) => axis.name);
+  return index.map((at, axis) => (names[axis] === "key" ? index[names.indexOf("position")]! : at));
+}
+
+function middle({ block, from, to }: LitRange): CellRef {
+  return { block, index: from.map((first, axis) => Math.floor((first + to[axis]! - 1) / 2)) };
+}
+
+/** What a word lights up. */
+export function lighting(context: Context, { blocks, axis, cell: one }: Target): Lit {
+  if (one) return { cells: [{ ...one, tone: "focus" }] };
+  const known = blocks.filter((block) => context.layout.byId.has(block));
+  if (axis === null) return { ranges: known.map((block) => whole(context, block)) };
+  return {
+    ranges: known.flatMap((block) => {
+      const { axes } = context.layout.byId.get(block)!.block;
+      if (!axes.some(({ name }) => name === axis)) return [];
+      const others = axes.filter(({ name }) => name !== axis).map(({ name }) => [name, 0]);
+      return [line(context, block, Object.fromEntries(others))];
+    }),
+  };
+}
+
+/** From 0 to `n` - 1 as time passes, the last of them at the end. */
+export function counted(t: number, n: number): number {
+  return Math.min(n - 1, Math.floor(t * n));
+}
+
+/** The part of `t` in which one of `n` things happens, from 0 to 1. */
+export function turn(t: number, i: number, n: number): number {
+  return Math.min(1, Math.max(0, t * n - i));
+}

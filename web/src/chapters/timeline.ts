@@ -1,0 +1,249 @@
+// A chapter in time: its steps one after the other, and the frame at every moment. Keeps nothing from moment to moment.
+//
+// What is there at a moment follows from the steps before it, worked out once; so playing, scrubbing back and jumping all
+// give the same frame.
+
+import {
+  between,
+  clamped,
+  eased,
+  frameOf,
+  poseOf,
+  sectionKey,
+  WHOLE,
+  type Apart,
+  type CellArrow,
+  type Frame,
+  type LitCell,
+  type LitRange,
+  type Look,
+  type Pose,
+} from "../scene";
+import { flight } from "../scene/camera";
+import type { Context } from "./context";
+import type { Numbers } from "./numbers";
+import { computing } from "./shots";
+import type { Paragraph } from "./words";
+
+/** What is lit at a moment. */
+export interface Lit {
+  readonly cells?: readonly LitCell[];
+  readonly ranges?: readonly LitRange[];
+  readonly arrows?: readonly CellArrow[];
+  readonly apart?: Apart;
+  readonly caption?: string;
+}
+
+/** A block that is computed. */
+export interface Computed {
+  readonly block: string;
+  /** Up to which part of its columns; all of them where nothing is said. */
+  readonly to?: number;
+}
+
+/** One movement: fly, then act. */
+export interface Step {
+  /** What happens, for ticks, captions and those who cannot see it. */
+  readonly title: string;
+  readonly seconds: number;
+  /** What is looked at in the end; where nothing is said, what was. */
+  readonly look?: Partial<Look> & Pick<Look, "look">;
+  /** What stays solid: block ids and section keys; all others fade. `all` lets everything be solid again. */
+  readonly show?: readonly string[] | "all";
+  /** What is computed in this step, one after the other; before it, it is not there. */
+  readonly computes?: readonly Computed[];
+  /** @param t from 0 to 1, after the flight. */
+  readonly lit?: (t: number) => Lit;
+}
+
+export interface Passage {
+  /** Within its chapter. */
+  readonly id: string;
+  readonly title: string;
+  readonly words: (numbers: Numbers) => readonly Paragraph[];
+  readonly steps: readonly Step[];
+}
+
+export interface Chapter {
+  /** In addresses. */
+  readonly id: string;
+  readonly group: string;
+  readonly title: (context: Context) => string;
+  readonly passages: (context: Context) => readonly Passage[];
+}
+
+/** A passage with its place in time, in seconds from the chapter's start. */
+export interface Span {
+  readonly passage: Passage;
+  readonly start: number;
+  readonly end: number;
+  /** Where its steps end. */
+  readonly ticks: readonly number[];
+}
+
+/** How solid what is not spoken of stays. */
+const FADED = 0.07;
+/** Where the camera is and what is there between two steps. */
+interface State {
+  readonly pose: Pose;
+  readonly opacity: Frame["opacity"];
+  /** By block: how much of it is computed. */
+  readonly reveal: Frame["reveal"];
+}
+
+interface Placed {
+  readonly step: Step;
+  readonly start: number;
+  readonly end: number;
+  readonly before: State;
+  readonly after: State;
+}
+
+export class Timeline {
+  readonly id: string;
+  readonly title: string;
+  readonly group: string;
+  readonly spans: readonly Span[];
+  readonly seconds: number;
+  readonly #context: Context;
+  readonly #steps: readonly Placed[];
+
+  /** @param from where the chapter before it left the camera; null for the first. */
+  constructor(chapter: Chapter, context: Context, from: Timeline | null) {
+    this.id = chapter.id;
+    this.group = chapter.group;
+    this.title = chapter.title(context);
+    this.#context = context;
+    const passages = chapter.passages(context);
+    const all = passages.flatMap((passage) => passage.steps);
+    let state: State = {
+      pose: from ? from.end.pose : poseOf(WHOLE.camera, context.layout, context.aspect),
+      opacity: from ? from.end.opacity : {},
+      // What this chapter computes is not there before it does.
+      reveal: Object.fromEntries(all.flatMap((step) => (step.computes ?? []).map(({ block }) => [block, 0]))),
+    };
+    const spans: Span[] = [];
+    const steps: Placed[] = [];
+    let now = 0;
+    for (const passage of passages) {
+      const start = now;
+      const ticks: number[] = [];
+      for (const step of passage.steps) {
+        const after = reached(step, state, context);
+        steps.push({ step, start: now, end: now + step.seconds, before: state, after });
+        state = after;
+        now += step.seconds;
+        ticks.push(now);
+      }
+      spans.push({ passage, start, end: now, ticks });
+    }
+    this.spans = spans;
+    this.seconds = now;
+    this.#steps = steps;
+  }
+
+  /** What is left when the chapter has ended. */
+  get end(): State {
+    return this.#steps.at(-1)!.after;
+  }
+
+  /** Which passage a moment belongs to; where one ends, the one that ends. */
+  passageAt(seconds: number): number {
+    const found = this.spans.findIndex((span) => seconds <= span.end);
+    return found < 0 ? this.spans.length - 1 : found;
+  }
+
+  /** What happens at a moment, in words. */
+  titleAt(seconds: number): string {
+    return this.#at(seconds).step.title;
+  }
+
+  /** @param seconds from the chapter's start; moments before and after it are its ends. */
+  frame(seconds: number): Frame {
+    const { step, start, end, before, after } = this.#at(seconds);
+    const passed = Math.min(end, Math.max(start, seconds)) - start;
+    const fly = step.look || step.show ? Math.min(flight(before.pose, after.pose).seconds, step.seconds / 2) : 0;
+    const flown = fly ? eased(passed / fly) : 1;
+    const wait = 0.6 * fly;
+    const t = clamped((passed - wait) / (step.seconds - wait));
+    const { layout, aspect } = this.#context;
+    const [from, to] = [frameOf(cameraOf(before)), frameOf(cameraOf(after))];
+    const moved = between(from, to, flown, layout, aspect);
+    const run = running(step, before.reveal, t, this.#context);
+    const lit: Lit = { caption: step.title, ...run.lit, ...step.lit?.(t) };
+    return {
+      camera: moved.camera,
+      opacity: moved.opacity,
+      reveal: { ...before.reveal, ...run.reveal },
+      cells: lit.cells ?? [],
+      ranges: lit.ranges ?? [],
+      arrows: lit.arrows ?? [],
+      ...(lit.apart ? { apart: lit.apart } : {}),
+      ...(lit.caption ? { caption: lit.caption } : {}),
+    };
+  }
+
+  #at(seconds: number): Placed {
+    return this.#steps.find((placed) => seconds <= placed.end) ?? this.#steps.at(-1)!;
+  }
+}
+
+/** All chapters in time, each going on where the one before it ended. */
+export function timelinesOf(chapters: readonly Chapter[], context: Context): Timeline[] {
+  const found: Timeline[] = [];
+  for (const chapter of chapters) found.push(new Timeline(chapter, context, found.at(-1) ?? null));
+  return found;
+}
+
+function cameraOf({ pose, opacity }: State): Partial<Frame> {
+  return { camera: pose, opacity };
+}
+
+function reached(step: Step, before: State, context: Context): State {
+  const { layout, aspect, parts } = context;
+  const look = step.look && { ...(WHOLE.camera as Look), zoom: 1, ...step.look };
+  const shown = step.show === "all" ? {} : step.show && faded(parts.sections, step.show);
+  const reveal = { ...before.reveal };
+  for (const { block, to = 1 } of step.computes ?? []) reveal[block] = to;
+  return {
+    pose: look ? poseOf(look, layout, aspect) : before.pose,
+    opacity: shown ?? before.opacity,
+    reveal,
+  };
+}
+
+function faded(sections: readonly string[], shown: readonly string[]): Record<string, number> {
+  return {
+    ...Object.fromEntries(sections.map((section) => [sectionKey([section]), FADED])),
+    ...Object.fromEntries(shown.map((name) => [name, 1])),
+  };
+}
+
+/** Blocks computed one after the other: how far each is, and what the cell that is being computed reads. */
+function running(
+  step: Step,
+  before: Frame["reveal"],
+  t: number,
+  context: Context,
+): { reveal: Record<string, number>; lit: Lit } {
+  const reveal: Record<string, number> = {};
+  const { computes } = step;
+  if (!computes?.length) return { reveal, lit: {} };
+  // Larger blocks take longer, but not as much longer as they are larger.
+  const weights = computes.map(({ block, to = 1 }) => {
+    const { shape } = context.layout.byId.get(block)!;
+    return shape.reduce((size, n) => size * n, 1) ** 0.25 * (0.3 + Math.abs(to - (before[block] ?? 0)));
+  });
+  const whole = weights.reduce((sum, weight) => sum + weight, 0);
+  let passed = 0;
+  let lit: Lit = {};
+  computes.forEach(({ block, to = 1 }, i) => {
+    const share = weights[i]! / whole;
+    const own = clamped((t - passed) / share);
+    const from = before[block] ?? 0;
+    reveal[block] = own >= 1 ? to : from + (to - from) * own;
+    if (own > 0 && own < 1) lit = computing(context, block, reveal[block]!, context.followed.head);
+    passed += share;
+  });
+  return { reveal, lit };
+}
