@@ -57,7 +57,7 @@ export {
 } from "./likelihood";
 export { fixed, grouped } from "./numbers";
 export { pair } from "./palette";
-export { READINGS, type ReadingName } from "./readings";
+export { READINGS, readable, type ReadingName } from "./readings";
 export { colourOf, drawable, drawables, inkOf, numberAt, placeOf, type Scale, type Tick } from "./scale";
 export type { Source } from "./source";
 export { strip, type Bar, type Strip } from "./strip";

@@ -21,6 +21,19 @@ const TITLES: Readonly<Record<string, string>> = {
   settled_stage: "stage from which on the token stayed the top guess",
 };
 
+const NEEDS: Readonly<Record<ReadingName, readonly string[]>> = {
+  surprisal_bits: ["next_logprob"],
+  next_rank: ["next_rank"],
+  entropy_bits: ["entropy"],
+  excess_bits: ["next_logprob", "entropy"],
+  settled_stage: ["next_rank"],
+};
+
+/** Whether a trace holds what a reading is made of; a token is settled by one of several stages. */
+export function readable(trace: Trace, value: ReadingName): boolean {
+  return NEEDS[value].every((name) => trace.has(name)) && (value !== "settled_stage" || trace.stages.length > 1);
+}
+
 /** The row of a stage in the arrays of a trace; negative rows count from the last. */
 export function rowOf(trace: Trace, stage: string | number): number {
   if (typeof stage === "string") return trace.stage(stage);
