@@ -59,7 +59,11 @@ export function apartCells(
         y: target.y + (row * 2.7 + (summed ? n : 0)) * 1.05 - Math.ceil(nTerms / wide),
         z: target.z + 4,
       };
-      found.push({ ...position(start, meeting, target, progress, i / nTerms), block: from, value: valueOf(from, cell) });
+      found.push({
+        ...position(start, meeting, target, progress, i / nTerms),
+        block: from,
+        value: valueOf(from, cell),
+      });
     }
     if (!summed) alone += 1;
   });

@@ -58,6 +58,8 @@ export class Ink {
   constructor() {
     this.#cells = new DataTexture(null, SIDE * PAGE, SIDE * PAGE, RedFormat, FloatType);
     this.#cells.minFilter = this.#cells.magFilter = NearestFilter;
+    // Filled page by page: there is nothing to begin with.
+    this.#cells.source.dataReady = false;
     this.#cells.needsUpdate = true;
     this.#page = new DataTexture(null, PAGE, PAGE, RedFormat, FloatType);
     this.#table = tableTexture(new Uint16Array(TABLE_WIDTH), 1);
@@ -251,7 +253,14 @@ export class BoxCubes extends Cubes {
         this.set("extent", i, size.x, size.y, thick, pages ? FROM_PAGES : SHAPE_ONLY);
         if (!pyramid || !pages) continue;
         this.set("pages", i, pages.first.get(box.block.id)!, pyramid.rows, pyramid.columns, pyramid.slabs);
-        this.set("reading", i, pyramid.mapping, pyramid.levels, along, box.block.kind === "input" && isWhole(box) ? 1 : 0);
+        this.set(
+          "reading",
+          i,
+          pyramid.mapping,
+          pyramid.levels,
+          along,
+          box.block.kind === "input" && isWhole(box) ? 1 : 0,
+        );
       }
     });
     this.first[boxes.length] = i;

@@ -36,8 +36,7 @@ export function listen(canvas: HTMLElement, eye: Eye, heard: Heard): () => void 
     const { left, top } = canvas.getBoundingClientRect();
     return { x: event.clientX - left, y: event.clientY - top };
   };
-  const towards = ({ x, y }: Finger) =>
-    heard.under(x, y) ?? onPlane(eye.pose, rayAt(eye.pose, heard.picture(), x, y));
+  const towards = ({ x, y }: Finger) => heard.under(x, y) ?? onPlane(eye.pose, rayAt(eye.pose, heard.picture(), x, y));
 
   const down = (event: PointerEvent) => {
     if (event.pointerType === "mouse" && event.button > 2) return;

@@ -15,46 +15,19 @@ import {
 } from "three";
 
 import type { Ink } from "./cells";
+import { Shelves, type Word } from "./shelves";
 
 const SHEET = 2048;
 const PADDING = 3;
-
-/** Where a word is in the sheet: pixels of the sheet. */
-export interface Word {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Places for words: rows of one height each, filled from the left. Null where there is no room left. */
-export class Shelves {
-  readonly #rows: { y: number; height: number; x: number }[] = [];
-  #bottom = 0;
-
-  constructor(readonly side: number) {}
-
-  place(width: number, height: number): Word | null {
-    if (width > this.side) return null;
-    let row = this.#rows.find((one) => one.height >= height && one.height <= 1.3 * height && one.x + width <= this.side);
-    if (!row) {
-      if (this.#bottom + height > this.side) return null;
-      row = { y: this.#bottom, height, x: 0 };
-      this.#rows.push(row);
-      this.#bottom += height;
-    }
-    const word = { x: row.x, y: row.y, width, height };
-    row.x += width;
-    return word;
-  }
-}
 
 /** How a word stands: upright on the screen and measured in pixels, or in the plane of the cells and measured in them. */
 export const ON_SCREEN = 0;
 export const IN_PLANE = 1;
 /** Reading upwards. */
 export const UPWARDS = 2;
-export type Standing = 0 | 1 | 2;
+/** Upright on the screen, hanging below its anchor. */
+export const BELOW = 3;
+export type Standing = 0 | 1 | 2 | 3;
 
 const VERTEX = /* glsl */ `
 precision highp float;
@@ -72,7 +45,8 @@ void main() {
   inside = vec2(sheet.x + corner.x * sheet.z, sheet.y + (1.0 - corner.y) * sheet.w);
   vec2 at = (corner - vec2(shape.w, 0.0)) * shape.xy;
   solid = anchor.w;
-  if (shape.z < 0.5) {
+  if (shape.z < 0.5 || shape.z > 2.5) {
+    if (shape.z > 2.5) at.y -= shape.y;
     gl_Position = eye * vec4(anchor.x, -anchor.y, anchor.z, 1.0);
     vec2 pixel = 2.0 / picture.z * vec2(1.0 / picture.y, 1.0);
     gl_Position.xy += at * pixel * gl_Position.w;

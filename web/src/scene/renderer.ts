@@ -7,7 +7,17 @@ import { cellBox, type BlockBox } from "./boxes";
 import { BoxCubes, Cubes, Ink } from "./cells";
 import { directions, distanceOf, eyeOf, FIELD, type Picture } from "./camera";
 import { apartCells, type FlyingCell } from "./apart";
-import { opacityOf, rangeWithin, revealOf, WHOLE, type CellArrow, type CellRef, type Frame, type LitRange, type Pose } from "./frame";
+import {
+  opacityOf,
+  rangeWithin,
+  revealOf,
+  WHOLE,
+  type CellArrow,
+  type CellRef,
+  type Frame,
+  type LitRange,
+  type Pose,
+} from "./frame";
 import { around, centre, end, type Point } from "./geometry";
 import { Labels } from "./labels";
 import type { Layout } from "./layout";
@@ -115,7 +125,10 @@ export class Renderer {
       this.#layout = layout;
       this.#pages = new Pages(layout.boxes.map(pyramidOf));
       this.#cubes = new BoxCubes(layout.boxes, this.#pages, this.#ink);
-      this.#outlines = new Outlines(layout.sections.filter((section) => section.path.length <= 2), this.#ink);
+      this.#outlines = new Outlines(
+        layout.sections.filter((section) => section.path.length <= 2),
+        this.#ink,
+      );
       this.#solid = new Float32Array(layout.boxes.length);
       this.#signs = new Signs(layout, this.#labels);
       this.#scene.add(...this.#cubes.meshes, this.#outlines.lines);
@@ -319,7 +332,8 @@ export class Renderer {
     let most = 1;
     const reach = (layout: Layout, dx: number, dy: number) => {
       const { origin, size } = layout;
-      const over = (at: number, low: number, length: number) => Math.max(Math.abs(at - low), Math.abs(at - low - length));
+      const over = (at: number, low: number, length: number) =>
+        Math.max(Math.abs(at - low), Math.abs(at - low - length));
       most = Math.max(
         most,
         Math.hypot(over(x, origin.x + dx, size.x), over(y, origin.y + dy, size.y), over(z, origin.z, size.z)),
@@ -366,8 +380,14 @@ export class Renderer {
       if (!to) continue;
       for (const { block, from, to: until } of sources) {
         const box = layout.byId.get(block)!;
-        const there = around([cellBox(box, from), cellBox(box, until.map((n) => n - 1))]);
-        this.#ribbons.add(frontOf(there), frontOf(cellBox(to, cell.index)), theme.source, kept ? 0.95 : 0.75);
+        const there = around([
+          cellBox(box, from),
+          cellBox(
+            box,
+            until.map((n) => n - 1),
+          ),
+        ]);
+        this.#ribbons.add(...ends(frontOf(there), frontOf(cellBox(to, cell.index))), theme.source, kept ? 0.95 : 0.75);
       }
       const seen = causalRange(layout, cell);
       if (seen && !isMasked(layout, cell)) this.#lightRange(layout, seen, theme.target, 0.5);
@@ -398,7 +418,7 @@ export class Renderer {
 
   #arrow(layout: Layout, { from, to }: CellArrow, colour: Colour): void {
     const [a, b] = [layout.byId.get(from.block), layout.byId.get(to.block)];
-    if (a && b) this.#ribbons.add(frontOf(cellBox(a, from.index)), frontOf(cellBox(b, to.index)), colour, 0.9);
+    if (a && b) this.#ribbons.add(...ends(frontOf(cellBox(a, from.index)), frontOf(cellBox(b, to.index))), colour, 0.9);
   }
 
   /** The terms of a sum on their way. */
@@ -437,6 +457,14 @@ function frontOf(box: { readonly origin: Point; readonly size: Point }): Point {
   return { ...centre(box), z: end(box).z };
 }
 
+/** From a place to a cell's edge on the way to it, so that its number stays to be read. */
+function ends(from: Point, to: Point): [Point, Point] {
+  const [dx, dy] = [from.x - to.x, from.y - to.y];
+  const far = Math.max(Math.abs(dx), Math.abs(dy));
+  if (far < 1) return [from, { ...to, y: to.y - 0.45 }];
+  return [from, { ...to, x: to.x + (0.46 * dx) / far, y: to.y + (0.46 * dy) / far }];
+}
+
 /** The positions that a cell may depend on, in the row of its own block. */
 export function causalRange(layout: Layout, { block, index }: CellRef): LitRange | null {
   const box = layout.byId.get(block);
@@ -450,4 +478,3 @@ export function causalRange(layout: Layout, { block, index }: CellRef): LitRange
   to[key] = index[position]! + 1;
   return { block, from, to, tone: "target" };
 }
-

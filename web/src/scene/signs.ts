@@ -3,7 +3,7 @@
 
 import { opacityOf, type Frame } from "./frame";
 import { end, type Point } from "./geometry";
-import { IN_PLANE, ON_SCREEN, UPWARDS, type Labels } from "./labels";
+import { BELOW, IN_PLANE, ON_SCREEN, UPWARDS, type Labels } from "./labels";
 import type { Layout } from "./layout";
 import { sectionKey } from "./sections";
 import type { View } from "./survey";
@@ -44,28 +44,24 @@ export class Signs {
   constructor(layout: Layout, labels: Labels) {
     this.#layout = layout;
     this.#labels = labels;
-    const sections = layout.sections.map(
-      ({ path, label, origin, size }): Sign => ({
-        text: label,
-        at: { x: origin.x, y: origin.y, z: origin.z + size.z },
-        to: { x: origin.x + size.x, y: origin.y + size.y, z: origin.z + size.z },
-        order: path.length,
-        id: sectionKey(path),
-        section: path,
-        bold: path.length === 1,
-      }),
-    );
-    const blocks = layout.boxes.map(
-      (box): Sign => ({
-        text: box.block.title,
-        at: { x: box.origin.x, y: box.origin.y, z: box.origin.z + box.size.z },
-        to: { x: box.origin.x + box.size.x, y: box.origin.y + box.size.y, z: box.origin.z + box.size.z },
-        order: box.strip ? 9 : 5,
-        id: box.block.id,
-        section: box.block.section,
-        bold: false,
-      }),
-    );
+    const sections = layout.sections.map(({ path, label, origin, size }): Sign => ({
+      text: label,
+      at: { x: origin.x, y: origin.y, z: origin.z + size.z },
+      to: { x: origin.x + size.x, y: origin.y + size.y, z: origin.z + size.z },
+      order: path.length,
+      id: sectionKey(path),
+      section: path,
+      bold: path.length === 1,
+    }));
+    const blocks = layout.boxes.map((box): Sign => ({
+      text: box.block.title,
+      at: { x: box.origin.x, y: box.origin.y, z: box.origin.z + box.size.z },
+      to: { x: box.origin.x + box.size.x, y: box.origin.y + box.size.y, z: box.origin.z + box.size.z },
+      order: box.strip ? 9 : 5,
+      id: box.block.id,
+      section: box.block.section,
+      bold: false,
+    }));
     this.#signs = [...sections, ...blocks].sort((a, b) => a.order - b.order);
   }
 
@@ -98,11 +94,17 @@ export class Signs {
         const height = (word.height / 2) | 0;
         const width = (height * word.width) / word.height;
         if (!first && wide < 0.6 * width && high < 60) continue;
-        const box: Taken = [from.x, from.y - height, from.x + width, from.y];
-        if (box[2] < 0 || box[0] > view.picture.width || box[3] < 0 || box[1] > view.picture.height) continue;
-        if (taken.some((other) => clash(other, box))) continue;
-        taken.push(box);
-        labels.add(word, sign.at.x, sign.at.y, sign.at.z, height, ON_SCREEN, 0, solid);
+        if (!first && sign.order > 2 && sign.order < 5 && wide < 2 * width) continue;
+        // Above its corner; a section's also below it, where the name of what is around it stands above.
+        for (const standing of sign.order < 5 ? ([ON_SCREEN, BELOW] as const) : ([ON_SCREEN] as const)) {
+          const top = standing === BELOW ? from.y : from.y - height;
+          const box: Taken = [from.x, top, from.x + width, top + height];
+          if (box[2] < 0 || box[0] > view.picture.width || box[3] < 0 || box[1] > view.picture.height) continue;
+          if (taken.some((other) => clash(other, box))) continue;
+          taken.push(box);
+          labels.add(word, sign.at.x, sign.at.y, sign.at.z, height, standing, 0, solid);
+          break;
+        }
       }
     this.#tokens(theme, frame);
     this.#outputs(theme, frame);

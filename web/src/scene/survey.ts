@@ -96,7 +96,10 @@ export class View {
   }
 
   /** Cells of a slab that are in the picture, as far as that is easily said; the whole slab otherwise. */
-  window(slab: { readonly origin: Point; readonly size: Point }): [left: number, right: number, top: number, bottom: number] {
+  window(slab: {
+    readonly origin: Point;
+    readonly size: Point;
+  }): [left: number, right: number, top: number, bottom: number] {
     const whole: [number, number, number, number] = [0, slab.size.x, 0, slab.size.y];
     const { width, height } = this.picture;
     const found: [number, number, number, number] = [Infinity, -Infinity, Infinity, -Infinity];
@@ -202,6 +205,10 @@ function pagesInView(view: View, box: BlockBox, pyramid: Pyramid, level: number)
 
 function sameTile(a: TileKey, b: TileKey): boolean {
   return (
-    a.block === b.block && a.level === b.level && a.row === b.row && a.column === b.column && a.lead.join() === b.lead.join()
+    a.block === b.block &&
+    a.level === b.level &&
+    a.row === b.row &&
+    a.column === b.column &&
+    a.lead.join() === b.lead.join()
   );
 }
