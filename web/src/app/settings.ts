@@ -52,6 +52,8 @@ export const DEFAULTS = {
   from_k: 0,
   from_p: 1,
   seed: 0,
+  /** How the walkthrough shows the model's inside: as a `scene`, or as a `table` of one tensor. */
+  inside: "scene",
   lens: "logit",
   norm: "final",
   bos: false,

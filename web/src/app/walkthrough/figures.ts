@@ -18,6 +18,13 @@ export function exact(value: number | null): string {
   return figure(value, 9);
 }
 
+/** In as few letters as a table's cell has room for. */
+export function brief(value: number): string {
+  const size = Math.abs(value);
+  if (size > 0 && size < 1e-3) return `${value < 0 ? "−" : ""}${exponent(size, 2)}`;
+  return [4, 3, 2].map((digits) => figure(value, digits)).find((said) => said.length <= 8) ?? figure(value, 2);
+}
+
 function plain(size: number, digits: number): string {
   const said = Number(size.toPrecision(digits));
   const after = Math.max(0, digits - 1 - Math.floor(Math.log10(said)));

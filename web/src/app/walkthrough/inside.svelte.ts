@@ -16,8 +16,10 @@ export interface Read {
   readonly graph: Graph;
   readonly layout: Layout;
   readonly context: Context;
-  /** Numbers of whatever table is open; a scene has values of its own. */
+  /** Numbers of whatever table is open. */
   readonly values: Values;
+  /** Numbers of the scene, which wants others. */
+  readonly drawn: Values;
 }
 
 /** Terms of a sum that are listed. */
@@ -79,8 +81,12 @@ export class Inside {
     if (model) this.ask(model, text, bos);
   }
 
-  /** Explains a cell of what is read; null explains none. */
-  explain(cell: CellPlace | null): void {
+  /**
+   * Explains a cell of what is read; null explains none.
+   *
+   * @param wait milliseconds, in which a pointer may move on.
+   */
+  explain(cell: CellPlace | null, wait = 0): void {
     const { read } = this;
     const key = cell && read ? `${read.run.run} ${cell.block} ${cell.index.join()}` : "";
     if (key === this.#about) return;
@@ -93,7 +99,7 @@ export class Inside {
       this.explaining = false;
       return;
     }
-    void this.#tell(read.run, cell, this.#asking.signal);
+    void this.#tell(read.run, cell, wait, this.#asking.signal);
   }
 
   close(): void {
@@ -135,9 +141,11 @@ export class Inside {
   #show(graph: Graph, run: Run): void {
     const layout = layoutOf(graph, run.n_positions);
     const shapes = new Map(layout.boxes.map((box) => [box.block.id, box.shape]));
-    this.read?.values.close();
+    const old = this.read;
     const values = new Values(this.#engine, run, shapes, { bytes: BYTES });
-    this.read = { run, graph, layout, context: contextOf(graph, run.text.tokens), values };
+    const drawn = new Values(this.#engine, run, shapes);
+    this.read = { run, graph, layout, context: contextOf(graph, run.text.tokens), values, drawn };
+    close(old);
   }
 
   async #graphOf(model: string, signal: AbortSignal): Promise<Graph> {
@@ -148,9 +156,10 @@ export class Inside {
     return graph;
   }
 
-  async #tell(run: Run, { block, index }: CellPlace, signal: AbortSignal): Promise<void> {
+  async #tell(run: Run, { block, index }: CellPlace, wait: number, signal: AbortSignal): Promise<void> {
     this.explaining = true;
     try {
+      if (wait) await pause(wait, signal);
       const told = await this.#engine.explain(run, block, index, signal, TERMS);
       if (!signal.aborted) this.explanation = told;
     } catch (error) {
@@ -163,10 +172,16 @@ export class Inside {
   }
 
   #forget(): void {
-    this.read?.values.close();
+    const old = this.read;
     this.read = null;
+    close(old);
     this.explain(null);
   }
+}
+
+function close(read: Read | null): void {
+  read?.values.close();
+  read?.drawn.close();
 }
 
 /** A cell as far as a layout has it: a coordinate beyond the end becomes the last one; null where there is no such block. */

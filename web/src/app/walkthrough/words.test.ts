@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { Explanation } from "../../engine";
 import { goldenGraph } from "../../scene/goldens";
-import { exact, figure } from "./figures";
+import { brief, exact, figure } from "./figures";
 import { asText, contextOf, placeWords, tell } from "./words";
 import { workOf } from "./work";
 
@@ -20,6 +20,19 @@ describe("a figure", () => {
     ]);
     expect([1.5e-7, -2e9, 99999.6, 0.99999996].map((x) => figure(x))).toEqual(["1.5·10⁻⁷", "−2·10⁹", "100000", "1"]);
     expect([null, NaN, Infinity, -Infinity].map((x) => figure(x))).toEqual(["–", "–", "∞", "−∞"]);
+  });
+
+  it("is brief in a table", () => {
+    expect([0, 1, -0.12345678, -0.0012345678, 0.00012345, -1.5e-9, 12345.678, NaN].map(brief)).toEqual([
+      "0",
+      "1",
+      "−0.1235",
+      "−0.00123",
+      "1.2·10⁻⁴",
+      "−1.5·10⁻⁹",
+      "12350",
+      "–",
+    ]);
   });
 
   it("is exact where the stored number has to come back from it", () => {

@@ -125,9 +125,9 @@ function rangeWords(context: Context, told: Explanation): string | null {
 function checkWords(told: Explanation): string | null {
   if (told.stored === null || told.computed === null || !told.terms.length) return null;
   const off = Math.abs(told.stored - told.computed);
-  const share = told.magnitude ? off / told.magnitude : 0;
-  const size = share === 0 ? "0" : figure(share, 2);
-  return `Worked out again from these numbers: ${exact(told.computed)}. It differs from the stored one by ${size} of the sum of absolute values, which is fp32 rounding.`;
+  const again = `Worked out again in double precision: ${exact(told.computed)}`;
+  if (off === 0 || !told.magnitude) return `${again}, which is the stored number.`;
+  return `${again}. The stored number is off by ${figure(off / told.magnitude, 2)} of the terms' absolute sum, as fp32 rounds.`;
 }
 
 const FUNCTIONS: Readonly<Record<string, string>> = {
