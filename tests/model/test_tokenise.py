@@ -173,6 +173,14 @@ def test_the_mark_of_a_space_in_a_text_makes_it_lossy(sentencepiece: Tokeniser) 
     assert tokens.text == "a\u2581b"
 
 
+@pytest.mark.parametrize("text", ["Once upon a time", " spaced", "a", "  two"])
+def test_ids_of_a_text_are_that_text_again_where_a_space_is_put_before_it(text: str, sentencepiece: Tokeniser) -> None:
+    tokens, _ = sentencepiece.encode(text)
+    again = sentencepiece.from_ids(tokens.ids.tolist())
+    assert again.text == text
+    assert again.pieces == tokens.pieces
+
+
 def test_a_prefix_space_of_a_byte_level_tokenizer_is_no_part_of_the_text() -> None:
     hf = tiny_tokenizer()
     hf.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)

@@ -156,7 +156,7 @@ class Tokeniser:
         return tokens, source
 
     def from_ids(self, ids: Sequence[int]) -> Tokens:
-        """Tokens of given ids; the text is their joined bytes.
+        """Tokens of given ids; the text is their joined bytes, without the space that the tokenizer puts before a text.
 
         Raises:
             InputError: no ids, or one that the tokenizer does not know.
@@ -166,7 +166,16 @@ class Tokeniser:
         special = [i in self.special_ids for i in ids]
         pieces = [b"" if s else self.bytes_of(i) for i, s in zip(ids, special, strict=True)]
         names = {int(i): self.bytes_of(i).decode(errors="replace") for i, s in zip(ids, special, strict=True) if s}
+        first = special.index(False) if False in special else 0
+        if pieces[first].startswith(b" ") and self._puts_a_space_first:
+            pieces[first] = pieces[first][1:]
         return Tokens.from_pieces(ids=list(ids), pieces=pieces, special=special, names=names)
+
+    @cached_property
+    def _puts_a_space_first(self) -> bool:
+        """Whether a text that begins with a letter is read as if a space stood before it."""
+        ids = [int(i) for i in self.hf("a", add_special_tokens=False)["input_ids"]]
+        return b"".join(self.bytes_of(i) for i in ids) == b" a"
 
     def token_id(self, text: str) -> int:
         """The id of the token that stands for exactly this text, a leading space included.
