@@ -129,7 +129,8 @@ def test_the_model_goes_on_from_the_end_and_from_an_alternative(opened: Open, ta
 def test_what_is_written_can_be_stopped_and_discarded(opened: Open) -> None:
     page = opened(f"#t={quote(TEXT)}&new_tokens=900")
     page.get_by_role("button", name="Continue", exact=True).click()
-    page.get_by_role("button", name="Stop", exact=True).click()
+    page.wait_for_function("() => document.activeElement.textContent.trim() === 'Stop'")
+    page.keyboard.press("Enter")
     page.get_by_role("button", name="Discard", exact=True).click()
     page.get_by_role("button", name="Continue", exact=True).wait_for()
     assert sheet(page) == TEXT
