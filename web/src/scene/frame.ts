@@ -27,7 +27,7 @@ export interface Pose {
 
 /** What is to fill the picture: the scene finds the pose. */
 export interface Look {
-  /** Block ids, and sections by their keys such as `block 0/attention`; none is everything. */
+  /** Block ids, and sections by their keys such as `block 0/attention`; none is the layout's core. */
   readonly look: readonly string[];
   readonly yaw: number;
   readonly pitch: number;
@@ -95,7 +95,7 @@ export function lookedAt(layout: Layout, look: readonly string[]): Box {
     const box = layout.byId.get(name) ?? layout.sections.find((section) => sectionKey(section.path) === name);
     return box ? [box] : [];
   });
-  return boxes.length ? around(boxes) : layout;
+  return boxes.length ? around(boxes) : layout.core;
 }
 
 /**

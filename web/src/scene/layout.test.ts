@@ -146,6 +146,15 @@ it("stands shared keys amid the heads that share them", () => {
   expect(centre(slabOf(keys!, 0)).z).toBeCloseTo(heads.reduce((sum, z) => sum + z, 0) / group);
 });
 
+it("is looked at without the far ends of its tables", () => {
+  const sort = layout("sort", 6);
+  expect(sort.core).toEqual({ origin: sort.origin, size: sort.size });
+  const wide = layout("gpt2-xl", 1024);
+  expect(wide.core.size.x).toBeLessThan(0.6 * wide.size.x);
+  for (const box of wide.boxes)
+    if (box.block.section[0]!.startsWith("block")) expect(contains(wide.core, box), box.block.id).toBe(true);
+});
+
 it("breaks deep models into columns", () => {
   const deep = layout("gpt2-xl", 1024);
   expect(new Set(deep.stream.map((id) => deep.byId.get(id)!.origin.x)).size).toBeGreaterThan(2);

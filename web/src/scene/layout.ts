@@ -21,6 +21,8 @@ export interface Layout extends Box {
   readonly sections: readonly SectionBox[];
   /** The blocks of the residual stream, in order. */
   readonly stream: readonly string[];
+  /** What a first look is at: all of it but the far ends of tables that are much wider than the layers. */
+  readonly core: Box;
   /** Cells between neighbours: what margins and distances are measured by. */
   readonly gap: number;
 }
@@ -45,17 +47,18 @@ export function layoutOf(graph: Graph, nPositions: number): Layout {
   const byId = new Map(placed.map((box) => [box.block.id, box]));
   const boxes = graph.blocks.map((block) => byId.get(block.id)!);
   const sections = sectionBoxes(boxes, measures);
-  return {
-    graph,
-    nPositions,
-    roles,
-    boxes,
-    byId,
-    sections,
-    stream: roles.stream,
-    gap: measures.gap,
-    ...around(sections),
-  };
+  const whole = around(sections);
+  const layers = parts.flatMap((part) => (part.layer ? part.boxes.map(({ block }) => byId.get(block.id)!) : []));
+  const core = clipped(whole, around(layers.length ? layers : boxes));
+  return { graph, nPositions, roles, boxes, byId, sections, stream: roles.stream, gap: measures.gap, core, ...whole };
+}
+
+/** A box as far as it does not reach much further to the sides than another. */
+function clipped(box: Box, other: Box): Box {
+  const reach = other.size.x / 4;
+  const from = Math.max(box.origin.x, other.origin.x - reach);
+  const to = Math.min(end(box).x, end(other).x + reach);
+  return { origin: { ...box.origin, x: from }, size: { ...box.size, x: to - from } };
 }
 
 function measuresOf(roles: Roles, nPositions: number): Measures {
