@@ -45,7 +45,7 @@ export function apartCells(
   const nTerms = Math.min(MOST, Math.max(1, ...counts));
   const found: FlyingCell[] = [];
   const wide = Math.min(COLUMNS, nTerms);
-  // Terms of one sum stand in pairs below each other, in rows of eight, to the right of their cell and nearer.
+  // Terms of one sum stand in pairs below each other, in rows of eight, below their cell and nearer.
   let alone = 0;
   sources.forEach(({ block: from, from: first, to }, n) => {
     const there = layout.byId.get(from)!;
@@ -55,8 +55,8 @@ export function apartCells(
       const start = cellBox(there, cell).origin;
       const [column, row] = summed ? [i % wide, Math.floor(i / wide)] : [wide + 1, alone];
       const meeting: Point = {
-        x: target.x + 2.5 + column * 1.25,
-        y: target.y + (row * 2.7 + (summed ? n : 0)) * 1.05 - Math.ceil(nTerms / wide),
+        x: target.x + (column - (wide - 1) / 2) * 1.25,
+        y: target.y + 2 + (row * 2.7 + (summed ? n : 0)) * 1.05,
         z: target.z + 4,
       };
       found.push({

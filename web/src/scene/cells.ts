@@ -38,6 +38,8 @@ import type { Theme } from "./theme";
 
 /** Entries of the table in one row of its texture. */
 const TABLE_WIDTH = 1024;
+/** Cubes of a mere shape. */
+const MANY = 20_000;
 
 /** What all meshes of a scene are drawn with. */
 export class Ink {
@@ -233,11 +235,10 @@ export class BoxCubes extends Cubes {
    * @param offset how far all are moved to the right, and down.
    */
   constructor(boxes: readonly BlockBox[], pages: Pages | null, ink: Ink, offset = { x: 0, y: 0 }) {
-    const slabs = boxes.map((box) => (box.axes.z === null ? 1 : box.shape[box.axes.z]!));
-    super(
-      slabs.reduce((n, m) => n + m, 0),
-      ink,
-    );
+    let slabs = boxes.map((box) => (box.axes.z === null ? 1 : box.shape[box.axes.z]!));
+    // Of the largest shapes, heads are drawn as one: a hundred thousand cubes would say no more.
+    if (!pages && sum(slabs) > MANY) slabs = boxes.map(() => 1);
+    super(sum(slabs), ink);
     this.boxes = boxes;
     this.pages = pages;
     this.first = new Int32Array(boxes.length + 1);
@@ -247,7 +248,7 @@ export class BoxCubes extends Cubes {
       const pyramid = pages ? pyramidOf(box) : null;
       const along = computedAlong(box);
       for (let slab = 0; slab < slabs[n]!; slab++, i++) {
-        const { origin, size } = slabOf(box, slab);
+        const { origin, size } = slabs[n] === 1 ? box : slabOf(box, slab);
         const thick = slabs[n] === 1 ? size.z : 1;
         this.set("place", i, origin.x + offset.x, origin.y + offset.y, origin.z, slab);
         this.set("extent", i, size.x, size.y, thick, pages ? FROM_PAGES : SHAPE_ONLY);
@@ -281,6 +282,10 @@ export class BoxCubes extends Cubes {
     });
     this.changed("tint");
   }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((n, m) => n + m, 0);
 }
 
 /** Ids are whole numbers. */

@@ -37,6 +37,7 @@ in vec3 position;
 in vec4 anchor;  // where; solidity
 in vec4 sheet;   // left, top, width and height in the sheet
 in vec4 shape;   // width, height; how it stands; where it is anchored along its line (0 its start, 0.5 its middle)
+in float lift;   // pixels above its anchor, on the screen
 out vec2 inside;
 flat out float solid;
 
@@ -47,6 +48,7 @@ void main() {
   solid = anchor.w;
   if (shape.z < 0.5 || shape.z > 2.5) {
     if (shape.z > 2.5) at.y -= shape.y;
+    at.y += lift;
     gl_Position = eye * vec4(anchor.x, -anchor.y, anchor.z, 1.0);
     vec2 pixel = 2.0 / picture.z * vec2(1.0 / picture.y, 1.0);
     gl_Position.xy += at * pixel * gl_Position.w;
@@ -91,6 +93,7 @@ export class Labels {
   #anchor!: InstancedBufferAttribute;
   #sheet!: InstancedBufferAttribute;
   #shape!: InstancedBufferAttribute;
+  #lift!: InstancedBufferAttribute;
 
   constructor(ink: Ink) {
     this.#canvas.width = this.#canvas.height = SHEET;
@@ -120,26 +123,46 @@ export class Labels {
     this.clear();
   }
 
-  /** A word in the sheet; null where there is no room for it. */
-  word(text: string, pixels: number, colour: string, bold = false): Word | null {
-    const name = `${pixels} ${colour} ${bold} ${text}`;
+  /**
+   * A word in the sheet; null where there is no room for it.
+   *
+   * @param text may have several lines, which stand below each other in the middle.
+   * @param halo a colour around it, where it has to be read on top of cells.
+   */
+  word(text: string, pixels: number, colour: string, bold = false, halo = ""): Word | null {
+    const name = `${pixels} ${colour} ${bold} ${halo} ${text}`;
     let word = this.#words.get(name);
     if (word !== undefined) return word;
     const context = this.#context;
     const font = `${bold ? "600 " : ""}${pixels}px system-ui, "Noto Sans", "Liberation Sans", sans-serif`;
     context.font = font;
-    const measured = context.measureText(text);
-    const left = Math.max(0, measured.actualBoundingBoxLeft);
-    const width = Math.min(SHEET / 2, Math.ceil(left + Math.max(measured.width, measured.actualBoundingBoxRight)));
-    const height = Math.ceil(1.4 * pixels);
+    const lines = text.split("\n");
+    let [left, across] = [0, 1];
+    for (const line of lines) {
+      const measured = context.measureText(line);
+      left = Math.max(left, measured.actualBoundingBoxLeft);
+      across = Math.max(across, measured.width, measured.actualBoundingBoxRight);
+    }
+    const width = Math.min(SHEET / 2, Math.ceil(left + across));
+    const height = Math.ceil(1.4 * pixels * lines.length);
     word = this.#shelves.place(width + 2 * PADDING, height + 2 * PADDING);
     this.#words.set(name, word);
     if (!word) return null;
     context.fillStyle = colour;
     context.textBaseline = "alphabetic";
-    context.textAlign = "left";
+    context.textAlign = lines.length > 1 ? "center" : "left";
     context.direction = "ltr";
-    context.fillText(text, word.x + PADDING + left, word.y + PADDING + 1.05 * pixels, width);
+    context.lineJoin = "round";
+    const x = word.x + PADDING + (lines.length > 1 ? width / 2 : left);
+    lines.forEach((line, i) => {
+      const y = word!.y + PADDING + (1.05 + 1.4 * i) * pixels;
+      if (halo) {
+        context.strokeStyle = halo;
+        context.lineWidth = 2 * PADDING;
+        context.strokeText(line, x, y, width);
+      }
+      context.fillText(line, x, y, width);
+    });
     this.#texture.needsUpdate = true;
     return word;
   }
@@ -163,13 +186,24 @@ export class Labels {
    * @param height of its line, in pixels or cells.
    * @param at where it is anchored along its line: 0 its start, 0.5 its middle.
    */
-  add(word: Word, x: number, y: number, z: number, height: number, standing: Standing, at = 0, solid = 1): void {
+  add(
+    word: Word,
+    x: number,
+    y: number,
+    z: number,
+    height: number,
+    standing: Standing,
+    at = 0,
+    solid = 1,
+    lift = 0,
+  ): void {
     if (this.#count === this.#capacity) this.#grow(2 * this.#capacity);
     const i = this.#count++;
     this.#anchor.setXYZW(i, x, y, z, solid);
     this.#sheet.setXYZW(i, word.x / SHEET, word.y / SHEET, word.width / SHEET, word.height / SHEET);
     this.#shape.setXYZW(i, (height * word.width) / word.height, height, standing, at);
-    for (const field of [this.#anchor, this.#sheet, this.#shape]) field.needsUpdate = true;
+    this.#lift.setX(i, lift);
+    for (const field of [this.#anchor, this.#sheet, this.#shape, this.#lift]) field.needsUpdate = true;
     this.#geometry.instanceCount = this.#count;
     this.mesh.visible = true;
   }
@@ -181,8 +215,8 @@ export class Labels {
   }
 
   #grow(capacity: number): void {
-    const made = (old: InstancedBufferAttribute | undefined, name: string) => {
-      const attribute = new InstancedBufferAttribute(new Float32Array(4 * capacity), 4);
+    const made = (old: InstancedBufferAttribute | undefined, name: string, size = 4) => {
+      const attribute = new InstancedBufferAttribute(new Float32Array(size * capacity), size);
       attribute.setUsage(DynamicDrawUsage);
       if (old) (attribute.array as Float32Array).set(old.array as Float32Array);
       this.#geometry.setAttribute(name, attribute);
@@ -193,6 +227,7 @@ export class Labels {
     this.#anchor = made(this.#anchor, "anchor");
     this.#sheet = made(this.#sheet, "sheet");
     this.#shape = made(this.#shape, "shape");
+    this.#lift = made(this.#lift, "lift", 1);
     this.#capacity = capacity;
   }
 }

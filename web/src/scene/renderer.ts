@@ -164,7 +164,8 @@ export class Renderer {
       );
       for (let i = 0; i < outlines.boxes.length; i++) outlines.solid(i, 0.25);
       if (this.#theme) cubes.dress(this.#theme);
-      this.#scene.add(...cubes.meshes, outlines.lines);
+      // Shapes are never faded: one pass is all of them.
+      this.#scene.add(cubes.meshes[0], outlines.lines);
       return { cubes, outlines };
     });
     this.#look();
@@ -361,7 +362,6 @@ export class Renderer {
       const solid = opacityOf(frame, sectionKey(section.path), section.path);
       outlines.solid(n, solid * (section.path.length === 1 ? 0.3 : 0.16));
     });
-    for (const { cubes: others } of this.#giantCubes) others.changed("state");
     this.#light(layout, theme);
     this.#fly(layout, frame, theme);
   }

@@ -75,11 +75,11 @@ export class Signs {
     labels.clear();
     const taken: Taken[] = [];
     const named = new Set(pointed.map(({ cell }) => cell.block));
-    const [ink, muted] = [css(theme.ink), css(theme.muted)];
+    const [ink, muted, paper] = [css(theme.ink), css(theme.muted), css(theme.paper)];
     // What is pointed at is named whatever else there is.
     for (const first of [true, false])
       for (const sign of this.#signs) {
-        if (named.has(sign.id) !== first) continue;
+        if (named.has(sign.id) !== first || (sign.id === "ids" && !first)) continue;
         const solid = opacityOf(frame, sign.id, sign.section);
         if (solid < 0.3) continue;
         const size = sign.order < 5 ? SECTION : BLOCK;
@@ -89,7 +89,13 @@ export class Signs {
         const wide = Math.hypot(to.x - from.x, 0);
         const high = Math.abs(to.y - from.y);
         if (!first && Math.max(wide, high) < NARROW) continue;
-        const word = labels.word(sign.text, 2 * size, sign.order < 5 && !first ? muted : ink, sign.bold || first);
+        const word = labels.word(
+          sign.text,
+          2 * size,
+          sign.order < 5 && !first ? muted : ink,
+          sign.bold || first,
+          paper,
+        );
         if (!word) continue;
         const height = (word.height / 2) | 0;
         const width = (height * word.width) / word.height;
@@ -108,17 +114,33 @@ export class Signs {
       }
     this.#tokens(theme, frame);
     this.#outputs(theme, frame);
-    for (const { layout, offset, words } of giants) {
+    this.#cards(view, ink, paper, giants);
+  }
+
+  /** What stands here and beside, above each: on the screen, as they are of very different sizes. */
+  #cards(view: View, ink: string, paper: string, giants: readonly Giant[]): void {
+    if (!giants.length) return;
+    const here = { layout: this.#layout, offset: { x: 0, y: 0, z: 0 }, words: this.#words };
+    const taken: Taken[] = [];
+    for (const { layout, offset, words } of [here, ...giants]) {
       const { origin, size } = layout;
-      words.forEach((text, i) => {
-        const word = labels.word(text, i === 0 ? 40 : 28, i === 0 ? ink : muted, i === 0);
-        if (!word) return;
-        const x = origin.x + offset.x + size.x / 2;
-        const height = size.y * (i === 0 ? 0.05 : 0.034);
-        const y = origin.y + offset.y - size.y * (0.02 + 0.045 * (words.length - 1 - i));
-        labels.add(word, x, y, origin.z + size.z, height, IN_PLANE, 0.5);
-      });
+      const at = { x: origin.x + offset.x + size.x / 2, y: origin.y + offset.y, z: origin.z + size.z };
+      const seen = view.project(at);
+      const word = this.#labels.word(words.join("\n"), 26, ink, false, paper);
+      if (!seen || !word) continue;
+      const [width, height] = [word.width / 2, word.height / 2];
+      let lift = 6;
+      const place = (): Taken => [seen.x - width / 2, seen.y - lift - height, seen.x + width / 2, seen.y - lift];
+      // Cards that would lie on each other stand above each other.
+      while (taken.some((other) => clash(other, place()))) lift += height + 4;
+      taken.push(place());
+      this.#labels.add(word, at.x, at.y, at.z, height, ON_SCREEN, 0.5, 1, lift);
     }
+  }
+
+  get #words(): string[] {
+    const n = this.#layout.graph.sizes["n_parameters"];
+    return ["this model", n === undefined ? "" : `${n.toLocaleString("en")} parameters`];
   }
 
   #tokens(theme: Theme, frame: Frame): void {
