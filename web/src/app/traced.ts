@@ -15,7 +15,6 @@ export const TRACED: readonly View[] = [
     help: [
       "Every token is coloured by its surprisal: how many bits the model would need to be told it, after reading everything before it. One bit more is half the probability. Pale tokens were expected, deep ones were not.",
       "Point at a token to see what the model held likelier; click to keep it. The first token has nothing before it and is hatched, unless a prefix token is put there.",
-      "Choose another token for a kept one, or type one, and the text is read again with all others kept as they are: colours then say what each later token costs more or less. Continue lets the model go on from there; a blank, ____, lists what fits between what stands before and after it.",
       "The axis is absolute, so colours of two texts can be compared. Drag over it to see only tokens of so many bits.",
     ],
     needs: ({ stage, settings }, model) => {

@@ -61,8 +61,12 @@ export interface View {
   readonly wide?: boolean;
 }
 
+/** What only a model at hand can do with a text. */
+const EDITING =
+  "Choose another token for a kept one, or type one, and the text is read again with all others kept as they are: colours then say what each later token costs more or less. Continue lets the model go on from there; a blank, ____, lists what fits between what stands before and after it.";
+
 export const VIEWS: readonly View[] = [
-  ...TRACED,
+  ...TRACED.map((one) => (one.id === "text" ? { ...one, help: [...one.help, EDITING] } : one)),
   {
     id: "walkthrough",
     title: "Walkthrough",
