@@ -31,7 +31,7 @@ def notebook_html(trace: Trace) -> str | None:
 
     That is: the page would be too large, the trace holds nothing that is drawn, or the pages were not built.
     """
-    if sum(array.nbytes for array in trace.arrays.values()) > 4 * NOTEBOOK_BYTES:
+    if sum(array.nbytes for array in trace.arrays.values()) > 2 * NOTEBOOK_BYTES:
         return None  # not even packed
     try:
         page = render_page([trace])
