@@ -130,6 +130,7 @@ def test_what_is_written_can_be_stopped_and_discarded(opened: Open) -> None:
     page = opened(f"#t={quote(TEXT)}&new_tokens=900")
     page.get_by_role("button", name="Continue", exact=True).click()
     page.wait_for_function("() => document.activeElement.textContent.trim() === 'Stop'")
+    page.wait_for_function("() => /writing … [1-9]/.test(document.querySelector('.go-on').textContent)")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Discard", exact=True).click()
     page.get_by_role("button", name="Continue", exact=True).wait_for()
