@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import httpx2
 import pytest
@@ -24,9 +25,9 @@ PATIENCE = 120
 
 
 @contextmanager
-def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
+def served(*arguments: str, name: str = "serve") -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
     """A running `logitscope serve`, where it is, and what it said until then."""
-    command = [sys.executable, "-m", "logitscope", "serve", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "logitscope", name, "--port", "0", *arguments]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ)
     said: list[str] = []
     try:
@@ -53,6 +54,18 @@ def told(process: subprocess.Popen[str], to: signal.Signals) -> str:
     process.send_signal(to)
     _, rest = process.communicate(timeout=PATIENCE)
     return rest
+
+
+def test_the_walkthrough_opens_where_it_was_asked_to() -> None:
+    asked = ("--no-open", "--cell", "0.attn.q:1:2:3", "--model", "embedded:sort", "CAB CAB")
+    with served(*asked, name="walkthrough") as (process, url, _):
+        address, _, place = url.partition("/#")
+        assert parse_qs(place) == {
+            "m": ["embedded:sort"], "v": ["walkthrough"], "t": ["CAB CAB"], "c": ["0.attn.q:1:2:3"], "pin": ["1"],
+        }  # fmt: skip
+        assert httpx2.get(f"{address}/api/models").json()[0]["name"] == "embedded:sort"
+        told(process, signal.SIGINT)
+        assert process.returncode == 0
 
 
 def test_ctrl_c_ends_it_with_a_request_in_flight() -> None:

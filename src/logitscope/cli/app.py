@@ -19,6 +19,7 @@ from logitscope.cli.replace import replace
 from logitscope.cli.sample import go_on
 from logitscope.cli.serve import serve
 from logitscope.cli.trace import trace
+from logitscope.cli.walkthrough import walkthrough
 
 __all__ = ["app"]
 
@@ -34,7 +35,7 @@ app = typer.Typer(
 for command in (likelihood, lens, evolution, histogram, depth, fill, replace, ask):
     app.command()(command)
 app.command("continue")(go_on)
-for command in (trace, models, serve):
+for command in (trace, models, serve, walkthrough):
     app.command()(command)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlencode
 
 from logitscope.cli.boundary import say
 from logitscope.cli.options import ModelOptions, option, takes
@@ -14,55 +16,79 @@ from logitscope.errors import InputError, LogitscopeError
 if TYPE_CHECKING:
     from logitscope.scope import Scope
 
-__all__ = ["serve"]
+__all__ = ["HostOption", "ModelsOption", "NamesOption", "OpenOption", "PortOption", "serve", "start"]
 
 MODELS = (DEFAULT_MODEL, "embedded:sort")
 
 _LISTEN = "Where to listen"
 
-Models = Annotated[
+ModelsOption = Annotated[
     list[str] | None,
     option("--model", "A hub id, a folder, or embedded:NAME; several times for several.", "-m", panel="Which model"),
 ]
-Port = Annotated[int, option("--port", "0 takes any free one.", "-p", panel=_LISTEN, default=True)]
-Host = Annotated[
+PortOption = Annotated[int, option("--port", "0 takes any free one.", "-p", panel=_LISTEN, default=True)]
+HostOption = Annotated[
     str, option("--host", "An address other than 127.0.0.1 lets other machines in.", panel=_LISTEN, default=True)
 ]
-Names = Annotated[
+NamesOption = Annotated[
     list[str] | None,
     option("--allow-host", "A further name under which browsers may ask for this server.", panel=_LISTEN),
 ]
-Open = Annotated[bool, option("--open", "Open the page in the browser.", panel=_LISTEN)]
+OpenOption = Annotated[bool, option("--open", "Open the page in the browser.", panel=_LISTEN)]
 
 
 @takes(ModelOptions)
 def serve(
     options: ModelOptions,
-    models: Models = None,
-    port: Port = 8642,
-    host: Host = "127.0.0.1",
-    allow_host: Names = None,
-    open_page: Open = False,
+    models: ModelsOption = None,
+    port: PortOption = 8642,
+    host: HostOption = "127.0.0.1",
+    allow_host: NamesOption = None,
+    open_page: OpenOption = False,
 ) -> None:
     """Start the web app: type a text and watch a model make up its mind.
 
     Ctrl-C stops it.
+    """
+    start(models or MODELS, options, port=port, host=host, allow_host=allow_host or (), open_page=open_page)
+
+
+def start(
+    models: Sequence[str],
+    options: ModelOptions,
+    *,
+    port: int,
+    host: str,
+    allow_host: Sequence[str],
+    open_page: bool,
+    place: Mapping[str, str] | None = None,
+) -> None:
+    """Loads the models and serves them until Ctrl-C.
+
+    Args:
+        models: hub ids, folders, or embedded ones.
+        place: where the reader begins, as the page's address says it; the first model is added.
+
+    Raises:
+        InputError: a model was named twice.
     """
     from logitscope.server.listen import Listener, bind, is_loopback, url_of
 
     # The port first: loading may take a while, and a port that is taken is known at once.
     listening = bind(host, port)
     try:
-        scopes = _loaded(models or MODELS, options)
+        scopes = _loaded(models, options)
         from logitscope.server import Settings, create_app
 
         alone = is_loopback(listening)
-        settings = Settings(hosts=tuple(name.lower() for name in [host, *(allow_host or ())]), any_address=not alone)
+        settings = Settings(hosts=tuple(name.lower() for name in [host, *allow_host]), any_address=not alone)
         app = create_app(scopes, settings)
     except BaseException:
         listening.close()
         raise
     url = url_of(listening, host)
+    if place is not None:
+        url = f"{url}/#{urlencode({'m': scopes[0].model.name, **place})}"
 
     def started() -> None:
         if not alone:
@@ -88,9 +114,9 @@ def serve(
         os._exit(0)
 
 
-def _loaded(names: list[str] | tuple[str, ...], options: ModelOptions) -> list[Scope]:
+def _loaded(names: Sequence[str], options: ModelOptions) -> list[Scope]:
     """Every model, each announced while it is loaded."""
-    twice = next((name for name in names if list(names).count(name) > 1), None)
+    twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"--model {twice} was given twice; once is enough.")
     scopes = []
