@@ -1,11 +1,12 @@
 // The second half of self-attention: scores become shares, and shares mix values.
 
+import { chanceWords } from "../view";
 import { keyHeadOf, layerOf, type Context } from "./context";
 import { here, tokenAt } from "./naming";
 import { largest, number, worked } from "./numbers";
 import { cell, counted, explaining, line } from "./shots";
 import type { Passage } from "./timeline";
-import { formula, link, many, percent, say, term, widget } from "./words";
+import { formula, link, many, say, term, widget } from "./words";
 
 export function attentionSums(context: Context): Passage[] {
   return [shares(context), mixed(context), everyone(context)];
@@ -29,7 +30,7 @@ function shares(context: Context): Passage {
           ${number(numbers, expSum, [head, p])} = ${number(numbers, pattern, [head, p, 0])}`,
         say`The shares of a row are its ${link("attention pattern", pattern)}. ${here(context)} looks most at
           ${tokenAt(context, best ?? 0)}, position ${worked(best, String)}, with
-          ${worked(best === null ? null : row![best]!, percent)}:`,
+          ${worked(best === null ? null : row![best]!, chanceWords)}:`,
         widget("attention"),
       ];
     },

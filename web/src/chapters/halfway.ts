@@ -1,13 +1,13 @@
 // Reading its mind half-way: the logit lens, opened at every stage of the reader's own text.
 
 import type { Trace } from "../trace";
-import { idLabel } from "../view";
+import { chanceWords, idLabel } from "../view";
 import type { Context } from "./context";
 import { here, normName, tokenAt } from "./naming";
 import { worked, type Numbers } from "./numbers";
 import { cell, counted, line } from "./shots";
 import type { Chapter, Passage } from "./timeline";
-import { bit, count, link, list, many, percent, place, say, term, token, widget, type Piece } from "./words";
+import { bit, count, link, list, many, place, say, term, token, widget, type Piece } from "./words";
 
 export const halfway: Chapter = {
   id: "half-way",
@@ -53,7 +53,7 @@ export function settledAt(guesses: readonly Guess[]): Guess | null {
 }
 
 function saidBy(guess: Guess | undefined): Piece[] {
-  return bit`${token(guess?.label ?? null)} with ${worked(guess ? guess.probability : null, percent)}`;
+  return bit`${token(guess?.label ?? null)} with ${worked(guess ? guess.probability : null, chanceWords)}`;
 }
 
 function idea(context: Context): Passage {
@@ -164,8 +164,9 @@ function earlyWords(context: Context, numbers: Numbers): Piece[] {
   const trace = numbers.trace();
   const { stream, layers } = context.parts;
   const n = context.ids.length;
-  if (!trace || trace.positions.length < n)
-    return bit`In your whole text that was so before the last block at ${worked(null)} places.`;
+  if (!trace) return bit`In your whole text that was so before the last block at ${worked(null)} places.`;
+  // Of a long text only the followed token is read.
+  if (trace.positions.length < n) return [];
   const before = stream.slice(0, stream.indexOf(layers.at(-1)!.start) + 1);
   const early = context.ids.filter((_, at) => {
     const found = settledAt(guessesAt(context, trace, at));

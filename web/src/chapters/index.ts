@@ -39,4 +39,4 @@ export { GuideError, partsOf, type Parts } from "./parts";
 export * from "./player";
 export { lighting } from "./shots";
 export { Timeline, timelinesOf, type Chapter, type Lit, type Passage, type Span } from "./timeline";
-export { percent, plain, short, targetsIn, type Paragraph, type Piece, type Target, type Widget } from "./words";
+export { count, plain, short, targetsIn, type Paragraph, type Piece, type Target, type Widget } from "./words";

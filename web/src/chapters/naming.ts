@@ -1,6 +1,5 @@
 // Words that several chapters need: how a model's parts are called, and the tokens of its text.
 
-import { idLabel } from "../view";
 import type { Context } from "./context";
 import type { Numbers } from "./numbers";
 import type { NormParts } from "./parts";
@@ -35,8 +34,7 @@ export function nameOf(context: Context, numbers: Numbers, id: number | null): P
   if (id === null) return token(null);
   const position = context.ids.indexOf(id);
   if (position >= 0) return tokenAt(context, position);
-  const trace = numbers.trace();
-  return token(trace && idLabel(trace.vocabulary, id));
+  return token(numbers.name(id));
 }
 
 /** A word for the residual stream. */

@@ -3,6 +3,7 @@
 import { isAbort, type Engine, type Range, type Run } from "../engine";
 import { shapeOf, type CellRef } from "../scene";
 import type { Trace } from "../trace";
+import { visible } from "../view";
 import type { Context } from "./context";
 import { short, type Piece } from "./words";
 
@@ -10,12 +11,14 @@ import { short, type Piece } from "./words";
 export interface Numbers {
   /** The last axis of a block, at coordinates of the axes before it. */
   row(block: string, ...lead: readonly number[]): Float32Array | null;
-  /** What the lens reads at every stage of the text; null where no words asked for it before. */
+  /** What to call a token of the vocabulary. */
+  name(id: number): string | null;
+  /** What the lens reads at every stage, at the followed position at least; asked for as soon as words need it. */
   trace(): Trace | null;
 }
 
 /** No numbers are here: words are written all the same. */
-export const NOTHING: Numbers = { row: () => null, trace: () => null };
+export const NOTHING: Numbers = { row: () => null, name: () => null, trace: () => null };
 
 export function cellOf(numbers: Numbers, { block, index }: CellRef): number | null {
   return numbers.row(block, ...index.slice(0, -1))?.[index.at(-1) ?? 0] ?? null;
@@ -54,6 +57,7 @@ export class RunNumbers implements Numbers {
   readonly #run: Run;
   readonly #context: Pick<Context, "graph" | "layout">;
   readonly #rows = new Map<string, Float32Array | "asked" | "refused">();
+  readonly #names = new Map<number, string | null>();
   readonly #controller = new AbortController();
   readonly #onnews: () => void;
   readonly #ontrouble: (error: unknown) => void;
@@ -87,6 +91,15 @@ export class RunNumbers implements Numbers {
     return null;
   }
 
+  name(id: number): string | null {
+    const known = this.#names.get(id);
+    if (known === undefined) {
+      this.#names.set(id, null);
+      void this.#call(id);
+    }
+    return known ?? null;
+  }
+
   trace(): Trace | null {
     if (!this.wantsTrace) {
       this.wantsTrace = true;
@@ -102,6 +115,19 @@ export class RunNumbers implements Numbers {
 
   close(): void {
     this.#controller.abort();
+  }
+
+  async #call(id: number): Promise<void> {
+    const { signal } = this.#controller;
+    try {
+      // A lane for each: questions of one lane take each other's place.
+      const said = await this.#engine.tokenise({ model: this.#run.model, ids: [id] }, signal, `guide.${id}`);
+      if (signal.aborted) return;
+      this.#names.set(id, visible(said.tokens[0] ?? `#${id}`));
+      this.#onnews();
+    } catch (error) {
+      if (!signal.aborted && !isAbort(error)) this.#ontrouble(error);
+    }
   }
 
   async #fetch(name: string, block: string, lead: readonly number[]): Promise<void> {

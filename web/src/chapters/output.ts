@@ -1,11 +1,12 @@
 // Output and sampling: a token is chosen, joins the text, and most of the work need not be done again.
 
+import { chanceWords } from "../view";
 import { layerOf, type Context } from "./context";
 import { nameOf, tokenAt } from "./naming";
 import { cellOf, largest, worked } from "./numbers";
 import { cell, counted, line } from "./shots";
 import type { Chapter, Passage } from "./timeline";
-import { bit, count, link, list, many, percent, say, term, widget } from "./words";
+import { bit, count, link, list, many, say, term, widget } from "./words";
 
 export const output: Chapter = {
   id: "output",
@@ -15,17 +16,21 @@ export const output: Chapter = {
 };
 
 function every(context: Context): Passage {
-  const { parts, ids, tokens } = context;
+  const { parts, ids, tokens, graph } = context;
   const n = ids.length;
   return {
     id: "every",
     title: "A prediction at every place",
     words: (numbers) => {
-      const hits = ids.slice(0, -1).map((_, at) => {
-        const row = numbers.row(parts.probabilities, at);
-        return row && largest(row) === ids[at + 1];
-      });
-      const known = n > 1 && n <= 64 && !hits.includes(null);
+      // Of a long text, or a large vocabulary, that would be too many numbers to fetch for one sentence.
+      const few = n > 1 && n * graph.sizes["vocab"]! <= 500_000;
+      const hits = few
+        ? ids.slice(0, -1).map((_, at) => {
+            const row = numbers.row(parts.probabilities, at);
+            return row && largest(row) === ids[at + 1];
+          })
+        : [];
+      const known = few && !hits.includes(null);
       return [
         say`There is a column of ${link("probabilities", parts.probabilities)} below every token, each a prediction of the
           token after it, made without seeing it. Below all but the last we know what really came.
@@ -58,7 +63,7 @@ function chosen(context: Context): Passage {
       const chance = best === null ? null : cellOf(numbers, { block: parts.probabilities, index: [last, best] });
       return [
         say`The model ends here. Choosing is up to the program that uses it. Always taking the likeliest,
-          ${nameOf(context, numbers, best)} with ${worked(chance, percent)}, is called ${term("greedy")}: safe, and often
+          ${nameOf(context, numbers, best)} with ${worked(chance, chanceWords)}, is called ${term("greedy")}: safe, and often
           dull. The other way is to draw by lot, a token with 10% one time in ten. Three settings shape the lot:`,
         list(
           bit`${term("temperature")} divides all logits first: below 1 the likely become likelier still, above 1 the

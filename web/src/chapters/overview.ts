@@ -1,11 +1,12 @@
 // Overview: a text goes in, numbers fill block after block, and a prediction comes out.
 
+import { chanceWords } from "../view";
 import { computed, layerOf, type Context } from "./context";
 import { here, nameOf, tokenAt } from "./naming";
 import { cellOf, largest, worked } from "./numbers";
 import { cell, counted, explaining, line } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
-import { key, link, many, percent, say, term } from "./words";
+import { key, link, many, say, term } from "./words";
 
 export const overview: Chapter = {
   id: "overview",
@@ -133,7 +134,7 @@ function out(context: Context): Passage {
       return [
         say`At the end there is one ${link("probability", parts.probabilities)} for every token that the model knows.
           After your last token, ${tokenAt(context, last)}, it holds ${nameOf(context, numbers, best)} likeliest, with
-          ${worked(chance, percent)}.`,
+          ${worked(chance, chanceWords)}.`,
         say`To write, a program picks a token by these probabilities, puts it after the text, and lets the model read
           again: that is all that happens when a language model talks. The next chapters take it slowly, mostly along
           your token ${here(context)}, from the first ${link("look-up", parts.embed)} through

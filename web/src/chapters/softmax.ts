@@ -1,11 +1,12 @@
 // Softmax: how scores that can be anything become shares that add up to one.
 
+import { chanceWords } from "../view";
 import type { Context } from "./context";
 import { nameOf, normName, tokenAt } from "./naming";
 import { largest, number, worked } from "./numbers";
 import { cell, counted, explaining, line } from "./shots";
 import type { Chapter, Passage } from "./timeline";
-import { bit, count, formula, link, list, percent, say, short, term, widget } from "./words";
+import { bit, count, formula, link, list, say, short, term, widget } from "./words";
 
 export const softmax: Chapter = {
   id: "softmax",
@@ -105,7 +106,7 @@ function shares(context: Context): Passage {
           ${link("probabilities", parts.probabilities)}. For ${nameOf(context, numbers, best)}:`,
         formula`exp(${worked(best === null || !logits ? null : logits[best]!)} −
           ${number(numbers, parts.maximum, [last])}) / ${number(numbers, parts.expSum, [last])} =
-          ${worked(best === null ? null : row![best]!, percent)}`,
+          ${worked(best === null ? null : row![best]!, chanceWords)}`,
         widget("softmax"),
       ];
     },

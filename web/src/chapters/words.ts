@@ -125,14 +125,6 @@ export function short(value: number): string {
   return value < 0 ? `−${said}` : said;
 }
 
-/** A probability as people say it. */
-export function percent(probability: number): string {
-  const hundred = 100 * probability;
-  if (hundred >= 99.95 && probability < 1) return "over 99.9%";
-  if (hundred > 0 && hundred < 0.1) return "under 0.1%";
-  return `${fixed(hundred, 1)}%`;
-}
-
 /** All the text of paragraphs: for tests, and for those who read without pointing. */
 export function plain(paragraphs: readonly Paragraph[]): string {
   const text = (piece: Piece) => (typeof piece === "string" ? piece : (piece.text ?? "…"));
