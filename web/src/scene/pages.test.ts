@@ -138,8 +138,9 @@ describe("pages", () => {
     for (let n = 0; n < SIDE * SIDE; n++) pages.need(pyramid.block, 0, n % across, Math.floor(n / across), nothing);
     const base = firstPage(pyramid, 0);
     const beyond = SIDE * SIDE;
-    pages.need(pyramid.block, 0, beyond % across, Math.floor(beyond / across), nothing);
+    expect(pages.need(pyramid.block, 0, beyond % across, Math.floor(beyond / across), nothing)).toBeNull();
     expect(pages.table[base + beyond]).toBe(0);
+    expect(pages.used).toBe(SIDE * SIDE);
     pages.look();
     for (let n = 1; n < SIDE * SIDE; n++) pages.need(pyramid.block, 0, n % across, Math.floor(n / across), nothing);
     pages.need(pyramid.block, 0, beyond % across, Math.floor(beyond / across), nothing);

@@ -5,7 +5,7 @@ import { firstPage, PAGE, pageCount, pagesAt, sheetAt, type Pyramid } from "./py
 import { flat, holdsAll, slabIn, TILE, type TileKey, type Values } from "./values";
 
 /** Pages along each side of the sheet that holds them. */
-export const SIDE = 32;
+export const SIDE = 48;
 const CELLS = PAGE * PAGE;
 /** Drawn as missing; no number of a model is infinite. */
 export const MISSING = Infinity;
@@ -57,15 +57,15 @@ export class Pages {
   /**
    * Has a page at hand, as far as its numbers are there.
    *
-   * @returns the tiles that it still needs; none where it is whole, or where every place is in use.
+   * @returns the tiles that it still needs, none where it is whole; null where every place is in use.
    */
-  need(block: string, level: number, across: number, down: number, tiles: Tiles): readonly TileKey[] {
+  need(block: string, level: number, across: number, down: number, tiles: Tiles): readonly TileKey[] | null {
     const pyramid = this.pyramid(block);
     const entry = this.first.get(block)! + firstPage(pyramid, level) + down * pagesAt(pyramid, level).across + across;
     let place = this.table[entry]! - 1;
     if (place < 0) {
       place = this.#free();
-      if (place < 0) return [];
+      if (place < 0) return null;
       const before = this.#owner[place]!;
       if (before >= 0) this.table[before] = 0;
       this.#owner[place] = entry;
@@ -80,6 +80,11 @@ export class Pages {
     this.#whole[place] = missing.length ? 0 : 1;
     this.changed.add(place);
     return missing;
+  }
+
+  /** Places in use. */
+  get used(): number {
+    return this.#owner.reduce((n, entry) => n + (entry >= 0 ? 1 : 0), 0);
   }
 
   /** Nothing is at hand any more. */

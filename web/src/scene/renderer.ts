@@ -5,7 +5,7 @@ import { Camera, Color, Scene, WebGLRenderer, type Object3D } from "three";
 
 import { cellBox, type BlockBox } from "./boxes";
 import { BoxCubes, Cubes, Ink } from "./cells";
-import { directions, distanceOf, eyeOf, FIELD, type Picture } from "./camera";
+import { distanceOf, FIELD, type Picture } from "./camera";
 import { apartCells, type FlyingCell } from "./apart";
 import {
   opacityOf,
@@ -18,7 +18,7 @@ import {
   type LitRange,
   type Pose,
 } from "./frame";
-import { around, centre, end, type Point } from "./geometry";
+import { around, centre, end, type Box, type Point } from "./geometry";
 import { Labels } from "./labels";
 import type { Layout } from "./layout";
 import { Lit, Outlines } from "./lit";
@@ -38,6 +38,7 @@ export type { Spoken } from "./signs";
 
 /** Between two looks at what numbers are needed, in milliseconds. */
 const LOOK = 120;
+const RADIANS = Math.PI / 180;
 /** Pages given to the drawing context for one picture. */
 const UPLOADS = 48;
 /** Cells of one sum that fly. */
@@ -114,9 +115,14 @@ export class Renderer {
     canvas.addEventListener("webglcontextrestored", this.#onrestored);
   }
 
+  /** Pages of numbers at hand. */
+  get pages(): number {
+    return this.#pages?.used ?? 0;
+  }
+
   /** Whether the last picture is complete: all numbers that it needs are at hand. */
   get settled(): boolean {
-    return !this.#dirty && !this.#lookDue && !this.#later && (this.#values?.settled ?? true) && !this.#lost;
+    return !this.#request && !this.#dirty && !this.#lookDue && !this.#later && (this.#values?.settled ?? true) && !this.#lost;
   }
 
   show(layout: Layout, values: Values | null, ids: readonly number[], spoken: Spoken): void {
@@ -306,42 +312,38 @@ export class Renderer {
   #aim(pose: Pose): void {
     const { uniforms } = this.#ink;
     const { width, height } = this.#picture;
-    const half = Math.tan((FIELD / 2) * (Math.PI / 180));
-    const [high, wide] = [half * Math.max(1, height / width), half * Math.max(1, width / height)];
+    const half = Math.tan((FIELD / 2) * RADIANS);
+    const high = half * Math.max(1, height / width);
+    const wide = half * Math.max(1, width / height);
     const distance = distanceOf(pose);
-    const { back, right, up } = directions(pose);
-    const eye = eyeOf(pose);
+    // The eye's own axes, as in `directions`; written out, because this is done for every picture.
+    const [sy, cy] = [Math.sin(pose.yaw * RADIANS), Math.cos(pose.yaw * RADIANS)];
+    const [sp, cp] = [Math.sin(pose.pitch * RADIANS), Math.cos(pose.pitch * RADIANS)];
+    const [bx, by, bz] = [sy * cp, -sp, cy * cp];
+    const [ux, uy, uz] = [-sy * sp, -cp, -cy * sp];
+    const { x, y, z } = pose.centre;
+    const [ex, ey, ez] = [x + bx * distance, y + by * distance, z + bz * distance];
     // Everything there is lies between these; a cell in front of the eye is never cut.
     const near = Math.max(0.05, distance * 0.02);
     const far = distance + this.#radius(pose) + 10;
-    // Rows of the eye's own axes; y of the scene grows downwards, so it is turned over here and back in the shader.
-    const dot = (a: Point) => a.x * eye.x + a.y * eye.y + a.z * eye.z;
     const [a, b] = [(far + near) / (near - far), (2 * far * near) / (near - far)];
+    const back = bx * ex + by * ey + bz * ez;
+    // y of the scene grows downwards: it is turned over here, and in the shaders.
     // prettier-ignore
     uniforms.eye.value.set(
-      right.x / wide, -right.y / wide, right.z / wide, -dot(right) / wide,
-      up.x / high, -up.y / high, up.z / high, -dot(up) / high,
-      a * back.x, -a * back.y, a * back.z, -a * dot(back) + b,
-      -back.x, back.y, -back.z, dot(back),
+      cy / wide, 0, -sy / wide, -(cy * ex - sy * ez) / wide,
+      ux / high, -uy / high, uz / high, -(ux * ex + uy * ey + uz * ez) / high,
+      a * bx, -a * by, a * bz, -a * back + b,
+      -bx, by, -bz, back,
     );
     uniforms.ratio.value = this.#ratio;
     uniforms.picture.value.set((2 * high) / height, width / height, height);
   }
 
   /** How far from the middle of the picture there may be something. */
-  #radius({ centre: { x, y, z } }: Pose): number {
-    let most = 1;
-    const reach = (layout: Layout, dx: number, dy: number) => {
-      const { origin, size } = layout;
-      const over = (at: number, low: number, length: number) =>
-        Math.max(Math.abs(at - low), Math.abs(at - low - length));
-      most = Math.max(
-        most,
-        Math.hypot(over(x, origin.x + dx, size.x), over(y, origin.y + dy, size.y), over(z, origin.z, size.z)),
-      );
-    };
-    if (this.#layout) reach(this.#layout, 0, 0);
-    for (const { layout, offset } of this.#giants) reach(layout, offset.x, offset.y);
+  #radius({ centre }: Pose): number {
+    let most = this.#layout ? furthest(centre, this.#layout, 0, 0) : 1;
+    for (const { layout, offset } of this.#giants) most = Math.max(most, furthest(centre, layout, offset.x, offset.y));
     return most;
   }
 
@@ -450,6 +452,14 @@ export class Renderer {
     this.#look();
     this.#changed();
   };
+}
+
+/** How far a point is from the furthest corner of a box that is moved. */
+function furthest({ x, y, z }: Point, { origin, size }: Box, dx: number, dy: number): number {
+  const over = Math.max(Math.abs(x - origin.x - dx), Math.abs(x - origin.x - dx - size.x));
+  const under = Math.max(Math.abs(y - origin.y - dy), Math.abs(y - origin.y - dy - size.y));
+  const deep = Math.max(Math.abs(z - origin.z), Math.abs(z - origin.z - size.z));
+  return Math.hypot(over, under, deep);
 }
 
 /** The middle of the side that faces the viewer. */

@@ -200,7 +200,7 @@ void main() {
   } else {
     int row = order.x == 0 ? cell.x : order.x == 1 ? cell.y : 0;
     int column = order.x == 0 ? cell.y : order.x == 1 ? cell.x : order.x == 2 ? cell.x : cell.y;
-    int wanted = max(int(floor(log2(max(1.0, footprint * ratio)) + 0.5)), int(now.w));
+    int wanted = max(int(floor(log2(max(1.0, footprint)) + 0.5)), int(now.w));
     found = numberAt(row, column, min(wanted, order.y - 1), value, level);
   }
   // Computed column by column; of the column in the works, cell by cell.
@@ -222,6 +222,8 @@ void main() {
     face = texture(colours, vec2(0.5 + 0.498 * clamp(value / now.y, -1.0, 1.0), 0.5)).rgb;
     float light = dot(face, vec3(0.2126, 0.7152, 0.0722));
     letters = light > 0.53 ? vec3(0.1) : vec3(1.0);
+    // Ids are names and no amounts: they have no colour.
+    if (order.w > 0) { face = mix(paper, edge, 0.12); letters = ink; }
   }
   face *= shade;
   // Lines between cells, as far as there is room for them.

@@ -44,11 +44,11 @@ export class Signs {
   constructor(layout: Layout, labels: Labels) {
     this.#layout = layout;
     this.#labels = labels;
-    const sections = layout.sections.map(({ path, label, origin, size }): Sign => ({
+    const sections = layout.sections.map(({ path, label, origin, size, head }): Sign => ({
       text: label,
       at: { x: origin.x, y: origin.y, z: origin.z + size.z },
       to: { x: origin.x + size.x, y: origin.y + size.y, z: origin.z + size.z },
-      order: path.length,
+      order: head === null ? path.length : 4,
       id: sectionKey(path),
       section: path,
       bold: path.length === 1,
@@ -122,7 +122,7 @@ export class Signs {
     if (!giants.length) return;
     const here = { layout: this.#layout, offset: { x: 0, y: 0, z: 0 }, words: this.#words };
     const taken: Taken[] = [];
-    for (const { layout, offset, words } of [here, ...giants]) {
+    for (const { layout, offset, words } of [...giants].reverse().concat(here)) {
       const { origin, size } = layout;
       const at = { x: origin.x + offset.x + size.x / 2, y: origin.y + offset.y, z: origin.z + size.z };
       const seen = view.project(at);

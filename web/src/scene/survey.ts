@@ -165,18 +165,25 @@ export function survey(
   needs.sort((a, b) => b.urgency - a.urgency);
   pages.look();
   const wanted: TileKey[] = [];
-  for (const { box, level } of needs) {
-    const pyramid = pages.pyramid(box.block.id);
+  /** Whether a level of a block, as far as it is in the picture, has its places. */
+  const had = (box: BlockBox, pyramid: Pyramid, level: number): boolean => {
     const { across, down } = pagesAt(pyramid, level);
+    let all = true;
     const need = (u: number, v: number) => {
-      for (const key of pages.need(box.block.id, level, u, v, tiles))
+      const missing = pages.need(box.block.id, level, u, v, tiles);
+      all &&= missing !== null;
+      for (const key of missing ?? [])
         if (wanted.length < MOST && !wanted.some((one) => sameTile(one, key))) wanted.push(key);
     };
     if (across * down <= FEW) {
       for (let v = 0; v < down; v++) for (let u = 0; u < across; u++) need(u, v);
-      continue;
-    }
-    for (const [u, v] of pagesInView(view, box, pyramid, level)) need(u, v);
+    } else for (const [u, v] of pagesInView(view, box, pyramid, level)) need(u, v);
+    return all;
+  };
+  for (const { box, level } of needs) {
+    const pyramid = pages.pyramid(box.block.id);
+    // Where there is no place for so much detail, for as much as there is.
+    for (let at = level; at < pyramid.levels; at++) if (had(box, pyramid, at)) break;
   }
   return wanted;
 }
