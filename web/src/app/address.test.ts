@@ -19,6 +19,7 @@ describe("a link", () => {
       stage: "3.mlp",
       pinned: true,
       cell: { block: "0.attn.pattern", index: [2, 5, 0] },
+      guide: "attention@12.5~1.2.3",
       against: { model: "embedded:tales", text: "the other & one" },
       settings: { ...DEFAULTS, bos: true, value: "entropy_bits", top_k: 25 },
     };

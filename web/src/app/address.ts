@@ -1,7 +1,8 @@
 // Everything that a link has to reopen, as the hash of the page's address, and back. Knows no page.
 //
 // `#m=embedded:tales&v=text&t=The+tide&p=3&pin=1`: m model, v view, t text (z: the same, compressed), i token ids where
-// they were edited and e the edits, p position, s stage, pin; c the cell of the walkthrough, such as `0.attn.q:2:5:1`; m2,
+// they were edited and e the edits, p position, s stage, pin; c the cell of the walkthrough, such as `0.attn.q:2:5:1`, g the
+// moment of its guide, such as `attention@12.5`; m2,
 // t2 (z2) what it is compared with; then the settings that are not as they come.
 
 import { editsIn, NO_EDITS, numbersOf, type Edits } from "./edits";
@@ -32,6 +33,8 @@ export interface Place {
   readonly pinned: boolean;
   /** The cell that the walkthrough explains; null for none. */
   readonly cell: CellPlace | null;
+  /** The moment of the walkthrough's guide; empty for its beginning, `off` without it. */
+  readonly guide: string;
   /** What this is compared with; null for nothing. */
   readonly against: Against | null;
   readonly settings: Settings;
@@ -60,6 +63,7 @@ export const NOWHERE: Place = {
   stage: null,
   pinned: false,
   cell: null,
+  guide: "",
   against: null,
   settings: settingsFrom(new Map()),
 };
@@ -75,6 +79,7 @@ export async function addressOf(place: Place): Promise<string> {
   if (place.position !== null) said.set("p", String(place.position));
   if (place.stage !== null) said.set("s", place.stage);
   if (place.pinned) said.set("pin", "1");
+  if (place.guide) said.set("g", place.guide);
   if (place.cell) said.set("c", [place.cell.block, ...place.cell.index].join(":"));
   if (place.against) {
     // One of them is always there, so that a comparison of a text with itself is one too.
@@ -99,6 +104,7 @@ export async function placeAt(hash: string): Promise<Place> {
     stage: said.get("s"),
     pinned: said.get("pin") === "1",
     cell: cellIn(said.get("c")),
+    guide: (said.get("g") ?? "").slice(0, 100),
     against: ["m2", "t2", "z2"].some((name) => said.has(name))
       ? { model: said.get("m2") ?? "", text: said.get("t2") ?? (await textIn(said.get("z2"))) }
       : null,

@@ -4,7 +4,7 @@ import { chanceWords } from "../view";
 import { computed, layerOf, type Context } from "./context";
 import { here, nameOf, tokenAt } from "./naming";
 import { cellOf, largest, worked } from "./numbers";
-import { cell, counted, explaining, line } from "./shots";
+import { cell, counted, explaining, line, whole as spread } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
 import { key, link, many, say, term } from "./words";
 
@@ -36,6 +36,7 @@ function whole(context: Context): Passage {
         seconds: 3,
         look: { look: [], yaw: -25, pitch: 12, zoom: 1 },
         show: "all",
+        lit: (t) => ({ ranges: t < 0.3 ? [] : [spread(context, t < 0.65 ? parts.ids : parts.probabilities)] }),
       },
     ],
   };

@@ -8,7 +8,6 @@ import {
   clamped,
   eased,
   frameOf,
-  poseOf,
   sectionKey,
   WHOLE,
   type Apart,
@@ -19,7 +18,7 @@ import {
   type Look,
   type Pose,
 } from "../scene";
-import { flight } from "../scene/camera";
+import { flight, framed } from "../scene/camera";
 import type { Context } from "./context";
 import type { Numbers } from "./numbers";
 import { computing } from "./shots";
@@ -83,6 +82,9 @@ export interface Span {
 
 /** How solid what is not spoken of stays. */
 const FADED = 0.07;
+/** From where the guide sets out. */
+const FAR: Look = { look: [], yaw: -50, pitch: 20, zoom: 0.5 };
+
 /** Where the camera is and what is there between two steps. */
 interface State {
   readonly pose: Pose;
@@ -117,7 +119,7 @@ export class Timeline {
     const passages = chapter.passages(context);
     const all = passages.flatMap((passage) => passage.steps);
     let state: State = {
-      pose: from ? from.end.pose : poseOf(WHOLE.camera, context.layout, context.aspect),
+      pose: from ? from.end.pose : framed(FAR, context.layout, context.aspect),
       opacity: from ? from.end.opacity : {},
       // What this chapter computes is not there before it does.
       reveal: Object.fromEntries(all.flatMap((step) => (step.computes ?? []).map(({ block }) => [block, 0]))),
@@ -206,7 +208,7 @@ function reached(step: Step, before: State, context: Context): State {
   const reveal = { ...before.reveal };
   for (const { block, to = 1 } of step.computes ?? []) reveal[block] = to;
   return {
-    pose: look ? poseOf(look, layout, aspect) : before.pose,
+    pose: look ? framed(look, layout, aspect) : before.pose,
     opacity: shown ?? before.opacity,
     reveal,
   };
