@@ -18,6 +18,7 @@ it("are found where a vocabulary is a few letters, and nowhere else", async () =
 
 it("are split into what was given and what came out", () => {
   expect(split("CBABBC", LETTERS)).toEqual({ given: [..."CBABBC"], out: [] });
+  expect(split("CBABBCABBBCC", LETTERS)).toEqual({ given: [..."CBABBC"], out: [..."ABBBCC"] });
   expect(split("CBABBCAB", LETTERS)).toEqual({ given: [..."CBABBC"], out: ["A", "B"] });
   for (const text of [null, "", "CBA", "CBABBX", "Once upon a time", "CBABBCAABBBCC"])
     expect(split(text, LETTERS)).toEqual({ given: [..."CBACBA"], out: [] });

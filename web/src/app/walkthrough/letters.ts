@@ -27,7 +27,8 @@ export async function lettersFor(engine: Engine, model: ModelCard, signal: Abort
 /** A text as letters that were given, and those that came out; what is none of the letters becomes a start of our own. */
 export function split(text: string | null, { letters, nGiven }: Letters): { given: string[]; out: string[] } {
   const found = lettersOf(text ?? "");
-  const fits = found.length >= nGiven && found.length < 2 * nGiven && found.every((letter) => letters.includes(letter));
+  const fits =
+    found.length >= nGiven && found.length <= 2 * nGiven && found.every((letter) => letters.includes(letter));
   if (!fits) return { given: start(letters, nGiven), out: [] };
   return { given: found.slice(0, nGiven), out: found.slice(nGiven) };
 }

@@ -1,0 +1,274 @@
+"""The inside of the model as a person meets it: tables, cells explained and stepped through, links, letters sorted.
+
+What the page says of a cell is held against `logitscope.graph.explain` in the same test.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+import logitscope
+from logitscope.graph import Activations, explain
+from logitscope.scope import Scope
+from tests.families import shared_model, tiny_tokenizer
+from tests.web.conftest import listening
+
+SORT, TALES = "embedded:sort", "embedded:tales"
+TEXT = "The tide was out, and the boats lay on the sand."
+LETTERS = "CBABBC"
+
+Go = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def sort() -> Scope:
+    return logitscope.load(SORT)
+
+
+@pytest.fixture
+def inside(context: BrowserContext, server: str) -> Any:
+    """Opens the walkthrough at a place; anything that the browser complains of fails the test."""
+    complaints: list[str] = []
+
+    def open_(at: str = server, **place: str) -> Page:
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda said: said.type == "error" and "status of 4" not in said.text and complaints.append(said.text),
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{at}/#{urlencode({'v': 'walkthrough', 'inside': 'table', **place})}")
+        page.wait_for_selector("[data-reading=done], [data-reading=refused]")
+        return page
+
+    yield open_
+    assert complaints == []
+
+
+def value(page: Page) -> str:
+    return page.locator("[data-told=value]").inner_text()
+
+
+def number(said: str) -> float:
+    """A figure of the page as a number."""
+    plain = said.replace("−", "-").replace(",", "")
+    mantissa, _, power = plain.partition("·10")
+    raised = power.replace("⁻", "-").translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"))
+    return float(mantissa) * 10 ** int(raised or 0)
+
+
+def shows(page: Page, run: Activations, block: str, index: list[int]) -> None:
+    """The panel explains this cell, with the library's numbers."""
+    told = explain(run, block, index)
+    expect(page.locator(".cell")).to_have_attribute("aria-busy", "false")
+    title = run.graph[block].title
+    expect(page.locator(".cell h2")).to_have_text(title)
+    assert told.stored is not None
+    expect(page.locator("[data-told=place]")).to_contain_text(f"{run.graph[block].names[-1]} {index[-1]}")
+    assert number(value(page)) == pytest.approx(told.stored, rel=1e-6, abs=1e-12)
+    rows = page.locator("[data-term]")
+    assert rows.count() == min(10, len(told.terms))
+    for row, term in zip(rows.all(), told.terms, strict=False):
+        assert number(row.locator(".amount").inner_text()) == pytest.approx(term.value, rel=1e-4, abs=1e-12)
+        sources = [one.get_attribute("data-source") for one in row.locator(".source").all()]
+        assert sources == [":".join([cell.block, *map(str, cell.index)]) for cell in term.cells]
+        for source, cell in zip(row.locator(".source .number").all(), term.cells, strict=True):
+            assert number(source.inner_text()) == pytest.approx(cell.value, rel=1e-4, abs=1e-12)
+    if len(told.terms) > 10:
+        rest = page.locator("[data-rest]").inner_text()
+        assert f"{len(told.terms) - 10:,} others together" in rest
+
+
+def cell_of(page: Page, row: int, column: int) -> Any:
+    return page.locator(f"#cell-{row}-{column}")
+
+
+def test_a_known_cell_is_picked_in_the_table_and_explained_exactly(inside: Go, sort: Scope) -> None:
+    page, run = inside(m=SORT, t=LETTERS, c="0.attn.q:1:3:0"), sort.activations(LETTERS)
+    cell_of(page, 3, 7).click()
+    shows(page, run, "0.attn.q", [1, 3, 7])
+    told = explain(run, "0.attn.q", [1, 3, 7])
+    equation = page.locator("[data-told=equation]").inner_text()
+    first = told.terms[0]
+    assert f"[{len(told.terms) - 3} others:" in equation
+    assert number(equation.split(" × ")[0].strip("()")) == pytest.approx(first.cells[0].value, rel=1e-4)
+    assert number(equation.split(" = ")[-1]) == pytest.approx(told.stored, rel=1e-4)
+    assert (
+        page.locator("[data-told=range]").inner_text() == "Depends on the first 4 of 6 tokens; later ones are not seen."
+    )
+    assert "double precision" in page.locator("[data-told=check]").inner_text()
+
+
+def test_every_number_of_the_table_is_the_tensor_s(inside: Go, tales: Scope) -> None:
+    page, run = inside(m=TALES, t=TEXT, c="2.attn.pattern:1:5:2"), tales.activations(TEXT)
+    page.wait_for_function("() => !document.querySelector('.scroller').innerText.includes('…')")
+    pattern = run.block("2.attn.pattern")[1]
+    drawn = page.locator("[role=gridcell]").all()
+    assert len(drawn) > 40
+    for one in drawn:
+        row, column = (int(n) for n in str(one.get_attribute("id")).split("-")[1:])
+        if column > row:
+            assert one.inner_text() == "–"
+        else:
+            assert number(one.inner_text()) == pytest.approx(float(pattern[row, column]), rel=6e-2, abs=1e-12)
+
+
+def test_keys_walk_and_the_explanation_follows(inside: Go, sort: Scope) -> None:
+    page, run = inside(m=SORT, t=LETTERS, c="0.attn.pattern:2:3:1"), sort.activations(LETTERS)
+    grid = page.get_by_role("grid")
+    grid.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    shows(page, run, "0.attn.pattern", [2, 4, 2])
+    assert grid.get_attribute("aria-activedescendant") == "cell-4-2"
+    page.keyboard.press("Control+End")
+    shows(page, run, "0.attn.pattern", [2, 5, 5])
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-told=value]")).to_have_text("–")
+    assert "mask" in page.locator(".cell .words").inner_text()
+
+
+def test_stepping_into_what_a_number_was_made_of_and_back(inside: Go, sort: Scope) -> None:
+    page, run = inside(m=SORT, t=LETTERS, c="1.mlp.act:2:5"), sort.activations(LETTERS)
+    shows(page, run, "1.mlp.act", [2, 5])
+    page.locator("[data-term] .source").first.click()
+    shows(page, run, "1.mlp.up", [2, 5])
+    largest = explain(run, "1.mlp.up", [2, 5]).terms[0].cells[1]
+    page.locator("[data-term]").first.locator(".source").nth(1).click()
+    shows(page, run, largest.block, list(largest.index))
+    assert "learned in training" in page.locator(".cell .words").inner_text()
+    expect(page.locator("[aria-current=true][role=treeitem]")).to_have_text("Expansion weight")
+    page.get_by_role("button", name="Back").click()
+    shows(page, run, "1.mlp.up", [2, 5])
+    page.get_by_role("button", name="Back").click()
+    shows(page, run, "1.mlp.act", [2, 5])
+    expect(page.get_by_role("button", name="Back")).to_have_count(0)
+
+
+def test_a_link_reopens_the_cell_and_an_edited_text_keeps_it(inside: Go, sort: Scope) -> None:
+    page = inside(m=SORT, t=LETTERS)
+    page.get_by_role("searchbox", name="Find a tensor").fill("block 2 variance mlp")
+    page.get_by_role("treeitem", name="Variance").click()
+    cell_of(page, 4, 0).click()
+    shows(page, sort.activations(LETTERS), "2.mlp.norm.variance", [4])
+    page.wait_for_function("() => location.hash.includes('2.mlp.norm.variance')")
+    again = inside(
+        **dict(pair.split("=", 1) for pair in page.evaluate("decodeURIComponent(location.hash.slice(1))").split("&"))
+    )
+    shows(again, sort.activations(LETTERS), "2.mlp.norm.variance", [4])
+    assert again.get_by_role("button", name="Pinned").is_visible()
+    again.get_by_role("button", name="letter 1: C").press("a")
+    shows(again, sort.activations("ABABBC"), "2.mlp.norm.variance", [4])
+
+
+@pytest.mark.parametrize("given", ["CBABBC", "BACCAA"])
+def test_letters_are_sorted_step_by_step(inside: Go, sort: Scope, given: str) -> None:
+    page = inside(m=SORT, t=given)
+    page.get_by_role("button", name="Step", exact=True).click()
+    out = page.get_by_label("Letters that came out")
+    expect(out).to_have_text(sorted(given)[0])
+    page.get_by_role("button", name="To the end").click()
+    expect(page.get_by_text("Sorted.")).to_be_visible()
+    assert re.sub(r"\s", "", out.inner_text()) == "".join(sorted(given))
+    assert page.get_by_role("button", name="Step", exact=True).is_disabled()
+    page.get_by_role("button", name="Start again").click()
+    expect(out).to_have_text("")
+
+
+def test_what_comes_next_is_the_model_s_own_distribution(inside: Go, tales: Scope) -> None:
+    page, trace = inside(m=TALES, t=TEXT), tales.trace(TEXT, top_k=6)
+    page.wait_for_selector(".next[aria-busy=false]")
+    ids = [int(str(one.get_attribute("data-id"))) for one in page.locator(".next [data-id]").all()]
+    assert ids == trace["top_ids"][-1, -1].tolist()
+    shares = [one.inner_text() for one in page.locator(".next [data-id]").all()]
+    for said, logprob in zip(shares, trace["top_logprobs"][-1, -1], strict=True):
+        assert float(said.strip("%")) == pytest.approx(100 * float(2.718281828459045**logprob), rel=0.02)
+    n = len(trace.ids)
+    assert page.get_by_role("list", name="Its tokens").get_by_role("listitem").count() == n
+    page.get_by_role("button", name="Step", exact=True).click()
+    expect(page.get_by_role("list", name="Its tokens").get_by_role("listitem")).to_have_count(n + 1)
+    page.wait_for_function("() => location.hash.includes('i=')")
+    work = page.locator("[data-work]").inner_text()
+    assert f"Reading all {n + 1} tokens" in work
+
+
+def test_a_tensor_far_larger_than_the_screen_is_walked_to_its_end(inside: Go, tales: Scope) -> None:
+    page, run = inside(m=TALES, t="Once upon a time", c="embed.tokens:0:0"), tales.activations("Once upon a time")
+    grid = page.get_by_role("grid")
+    assert grid.get_attribute("aria-rowcount") == str(run.graph.sizes["vocab"])
+    grid.focus()
+    page.keyboard.press("Control+End")
+    last = [run.graph.sizes["vocab"] - 1, run.graph.sizes["d_model"] - 1]
+    shows(page, run, "embed.tokens", last)
+    expect(cell_of(page, *last)).not_to_have_text("…")
+    assert page.locator("[role=gridcell]").count() < 800
+
+
+def test_a_copy_is_the_explanation_as_text(inside: Go, context: BrowserContext, sort: Scope) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = inside(m=SORT, t=LETTERS, c="0.attn.scores:0:4:2")
+    page.wait_for_selector("[data-told=value]")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert "0.attn.scores [0, 4, 2]" in text
+    assert f"value {value(page)}" in text
+    assert "Depends on the first 5 of 6 tokens" in text
+
+
+def test_hostile_text_is_text(inside: Go) -> None:
+    page = inside(m=TALES, t='<img src=x onerror="alert(1)">\u202e&amp;', c="0.attn.pattern:0:3:2")
+    page.wait_for_selector("[data-told=value]")
+    assert page.locator("img").count() == 0
+    assert "\u202e" not in page.locator(".tokens").inner_text()
+
+
+def test_llama_models_are_walked_through_too(inside: Go, shared: Path) -> None:
+    scope = logitscope.load(shared / "models" / "stories260k")
+    with listening([scope]) as url:
+        page = inside(at=url, m=scope.model.name, t="Once upon a time", c="1.attn.q.rotated:2:3:5")
+        run = scope.activations("Once upon a time")
+        shows(page, run, "1.attn.q.rotated", [2, 3, 5])
+        page.locator("[data-term] .source").first.click()
+        page.wait_for_function("() => document.querySelector('.cell .section').innerText.includes('block 1')")
+
+
+def test_families_without_a_graph_say_so(inside: Go) -> None:
+    scope = logitscope.load(shared_model("gpt_neox"), tokenizer=tiny_tokenizer())
+    with listening([scope]) as url:
+        page = inside(at=url, m=scope.model.name, t="abc")
+        expect(page.get_by_role("alert")).to_contain_text("Gpt_neox models have no graph yet")
+
+
+def test_a_text_that_is_too_long_is_cut_when_asked(inside: Go, tales: Scope) -> None:
+    most = tales.model.anatomy.context_window
+    page = inside(m=TALES, t="word " * (most + 20))
+    assert f"at most {most:,}" in page.get_by_role("alert").inner_text()
+    page.get_by_role("button", name=f"Read its first {most} tokens").click()
+    page.wait_for_selector("[data-reading=done]")
+    assert page.get_by_role("list", name="Its tokens").get_by_role("listitem").count() == most
+
+
+def test_other_views_bring_nothing_of_it(context: BrowserContext, server: str) -> None:
+    page = context.new_page()
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    page.goto(f"{server}/#m={SORT}&t=ABC")
+    page.wait_for_selector("[data-status=done]")
+    assert not any("Walkthrough" in url or "Scene" in url for url in fetched), json.dumps(fetched)
+
+
+def test_a_phone_shows_all_of_it(inside: Go, context: BrowserContext, sort: Scope) -> None:
+    page = inside(m=SORT, t=LETTERS, c="0.attn.q:1:3:7")
+    page.set_viewport_size({"width": 390, "height": 844})
+    shows(page, sort.activations(LETTERS), "0.attn.q", [1, 3, 7])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
