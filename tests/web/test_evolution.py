@@ -91,7 +91,7 @@ def test_bins_say_how_many_tokens_they_hold_and_name_some(opened: Open, tales: S
 
 def test_space_plays_to_the_end_and_the_slider_stops_it(opened: Open, tales: Scope) -> None:
     page = settled(opened(f"{HASH}&p={POSITION + 1}&s=7.attn"))
-    page.locator("main").focus()
+    page.locator("#view").focus()
     page.keyboard.press(" ")
     page.wait_for_function("() => document.querySelector('table caption').textContent.includes('7.mlp')")
     page.get_by_role("button", name="Play through the stages").click()
