@@ -40,6 +40,7 @@ def inside(context: BrowserContext, server: str) -> Any:
 
     def open_(at: str = server, **place: str) -> Page:
         page = context.new_page()
+        page.set_viewport_size({"width": 1720, "height": 900})
         page.on(
             "console",
             lambda said: said.type == "error" and "status of 4" not in said.text and complaints.append(said.text),
