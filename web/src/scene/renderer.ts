@@ -63,6 +63,8 @@ export class Renderer {
   readonly spent = { pictures: 0, milliseconds: 0, looks: 0 };
   /** Told before each picture, with the time: whoever moves the eye does it here and says whether it moves on. */
   onstep: ((now: number) => boolean) | null = null;
+  /** Told after each picture. */
+  ondrawn: (() => void) | null = null;
   readonly #renderer: WebGLRenderer;
   readonly #scene = new Scene();
   readonly #camera = new Camera();
@@ -122,7 +124,9 @@ export class Renderer {
 
   /** Whether the last picture is complete: all numbers that it needs are at hand. */
   get settled(): boolean {
-    return !this.#request && !this.#dirty && !this.#lookDue && !this.#later && (this.#values?.settled ?? true) && !this.#lost;
+    return (
+      !this.#request && !this.#dirty && !this.#lookDue && !this.#later && (this.#values?.settled ?? true) && !this.#lost
+    );
   }
 
   show(layout: Layout, values: Values | null, ids: readonly number[], spoken: Spoken): void {
@@ -181,15 +185,18 @@ export class Renderer {
   dress(theme: Theme): void {
     this.#theme = theme;
     this.#ink.dress(theme);
-    const [r, g, b] = theme.paper;
-    // Colours are written as they are: the clear colour must not be converted either.
-    this.#renderer.setClearColor(new Color().setRGB(r, g, b), 1);
-    this.#renderer.outputColorSpace = "srgb-linear";
+    this.#clear(theme);
     this.#cubes?.dress(theme);
     for (const { cubes } of this.#giantCubes) cubes.dress(theme);
     this.#labels.forget();
     this.#look();
     this.#changed();
+  }
+
+  #clear({ paper: [r, g, b] }: Theme): void {
+    // Colours are written as they are: the clear colour must not be converted either.
+    this.#renderer.outputColorSpace = "srgb-linear";
+    this.#renderer.setClearColor(new Color().setRGB(r, g, b), 1);
   }
 
   /** @param ratio pixels of the screen for each of the picture. */
@@ -306,6 +313,7 @@ export class Renderer {
     this.#renderer.render(this.#scene, this.#camera);
     this.spent.pictures += 1;
     this.spent.milliseconds += performance.now() - began;
+    this.ondrawn?.();
   }
 
   /** The eye's matrix. */
@@ -443,12 +451,14 @@ export class Renderer {
   readonly #onlost = (event: Event): void => {
     event.preventDefault();
     this.#lost = true;
+    this.ondrawn?.();
   };
 
   readonly #onrestored = (): void => {
     this.#lost = false;
     // The numbers are still here; only the drawing context has forgotten them.
     this.#pages?.again();
+    if (this.#theme) this.#clear(this.#theme);
     this.#look();
     this.#changed();
   };
