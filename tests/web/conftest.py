@@ -125,6 +125,12 @@ def type_text(page: Page, text: str) -> None:
     read(page)
 
 
+def await_tokens(page: Page, text: str) -> None:
+    """Waits until the coloured tokens are those of a text."""
+    joined = "[...document.querySelectorAll('.layer .run')].map(e => e.innerText).join('')"
+    page.wait_for_function(f"text => {joined} === text", arg=text)
+
+
 def tokens_drawn(page: Page) -> list[str]:
     """The texts of the coloured tokens."""
     return page.locator(".layer .run").all_inner_texts()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from logitscope.scope import Scope
 from logitscope.trace import Trace
 from logitscope.view import alternatives, likelihood
-from tests.web.conftest import figures, listening, read, tokens_drawn, type_text
+from tests.web.conftest import await_tokens, figures, listening, read, tokens_drawn, type_text
 
 Open = Callable[[str], Page]
 
@@ -39,6 +39,8 @@ def shown(page: Page) -> dict[str, str]:
 def test_a_typed_text_is_coloured_token_by_token_with_the_numbers_of_the_library(opened: Open, tales: Scope) -> None:
     page = opened("")
     type_text(page, TEXT)
+    await_tokens(page, TEXT)
+    read(page)
     trace = tales.trace(TEXT)
     spec = likelihood(trace)
     assert tokens_drawn(page) == [run.text for run in spec.runs]
@@ -226,5 +228,5 @@ def test_two_pages_do_not_disturb_each_other(opened: Open, tales: Scope) -> None
     one, other = opened("#t=The+sea"), opened("#t=The+land")
     for page, text in ((one, "The sea was calm"), (other, "The land was dry"), (one, "The sea was calm.")):
         type_text(page, text)
-    assert "".join(tokens_drawn(one)) == "The sea was calm."
-    assert "".join(tokens_drawn(other)) == "The land was dry"
+    await_tokens(one, "The sea was calm.")
+    await_tokens(other, "The land was dry")
