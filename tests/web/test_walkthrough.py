@@ -273,3 +273,9 @@ def test_a_phone_shows_all_of_it(inside: Go, context: BrowserContext, sort: Scop
     page.set_viewport_size({"width": 390, "height": 844})
     shows(page, sort.activations(LETTERS), "0.attn.q", [1, 3, 7])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_cell_of_the_lens_leads_to_the_vector_that_it_reads(inside: Go, tales: Scope) -> None:
+    """What the lens foretells of token 5 after block 2's MLP is read from position 4 of the residual stream there."""
+    page, run = inside(m=TALES, t=TEXT, p="5", s="2.mlp"), tales.activations(TEXT)
+    shows(page, run, "2.mlp.residual", [4, 0])
