@@ -8,6 +8,7 @@ import {
   clamped,
   eased,
   frameOf,
+  poseOf,
   sectionKey,
   WHOLE,
   type Apart,
@@ -18,7 +19,7 @@ import {
   type Look,
   type Pose,
 } from "../scene";
-import { flight, framed } from "../scene/camera";
+import { flight } from "../scene/camera";
 import type { Context } from "./context";
 import type { Numbers } from "./numbers";
 import { computing } from "./shots";
@@ -119,7 +120,7 @@ export class Timeline {
     const passages = chapter.passages(context);
     const all = passages.flatMap((passage) => passage.steps);
     let state: State = {
-      pose: from ? from.end.pose : framed(FAR, context.layout, context.aspect),
+      pose: from ? from.end.pose : poseOf(FAR, context.layout, context.aspect),
       opacity: from ? from.end.opacity : {},
       // What this chapter computes is not there before it does.
       reveal: Object.fromEntries(all.flatMap((step) => (step.computes ?? []).map(({ block }) => [block, 0]))),
@@ -208,7 +209,7 @@ function reached(step: Step, before: State, context: Context): State {
   const reveal = { ...before.reveal };
   for (const { block, to = 1 } of step.computes ?? []) reveal[block] = to;
   return {
-    pose: look ? framed(look, layout, aspect) : before.pose,
+    pose: look ? poseOf(look, layout, aspect) : before.pose,
     opacity: shown ?? before.opacity,
     reveal,
   };

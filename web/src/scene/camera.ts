@@ -3,9 +3,8 @@
 // A pose looks at a point from a distance that shows `span` cells along the picture's shorter side; y grows downwards here
 // and upwards for the eye.
 
-import { betweenPoses, eased, poseOf, type Look, type Pose } from "./frame";
+import { betweenPoses, eased, type Pose } from "./frame";
 import { end, type Box, type Point } from "./geometry";
-import type { Layout } from "./layout";
 
 /** How much the shorter side of the picture sees, in degrees. */
 export const FIELD = 40;
@@ -118,24 +117,6 @@ export function bounded(pose: Pose, bounds: Box): Pose {
 /** Cells across the picture when furthest away. */
 function furthest({ size }: Box): number {
   return 4 * Math.max(size.x, size.y, size.z, NEAREST);
-}
-
-/**
- * The pose of a camera; one that looks at nothing named sees all layers from the stream's start, but not to the ends of
- * tables that are as wide as the vocabulary.
- */
-export function framed(camera: Look | Pose, layout: Layout, aspect: number): Pose {
-  if ("span" in camera || camera.look.length) return poseOf(camera, layout, aspect);
-  return poseOf({ ...camera, look: home(layout) }, layout, aspect);
-}
-
-/** The start of the stream, and every part of the model that adds to it. */
-function home({ stream, byId, sections }: Layout): string[] {
-  const parts = new Set(stream.map((id) => byId.get(id)!.block.section[0]));
-  const [first] = stream;
-  const begins = first === undefined ? null : byId.get(first)!.block.section[0];
-  const layers = sections.filter(({ path }) => path.length === 1 && parts.has(path[0]!) && path[0] !== begins);
-  return [...layers.map(({ path }) => path[0]!), ...(first === undefined ? [] : [first])];
 }
 
 /** Whether two poses show the same picture. */
