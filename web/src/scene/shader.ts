@@ -1,7 +1,7 @@
 // The shader of blocks: one cube per slab, whose every pixel finds its own cell, the number of it, its colour and its digits.
 //
 // The same arithmetic as `pyramid.ts`. A page that is not at hand is looked for one level coarser; where there is none, the
-// cell is hatched. What the mask leaves out is drawn as paper.
+// cell is grey. What the mask leaves out is hatched.
 
 import { PAGE } from "./pyramid";
 import { SIDE } from "./pages";
@@ -214,10 +214,11 @@ void main() {
   if (!computed) {
     face = mix(paper, missing, 0.25);
   } else if (found == MISSING) {
-    float stripe = step(0.7, fract((gl_FragCoord.x - gl_FragCoord.y) / (7.0 * ratio)));
-    face = mix(mix(paper, missing, 0.35), missing, stripe);
+    face = mix(paper, missing, 0.55);
   } else if (found == LEFT_OUT) {
-    face = mix(paper, missing, 0.12);
+    // The hatching of the tables and the legend, in pixels of the screen; flat where there is no room for it.
+    float stripe = step(0.78, fract((gl_FragCoord.x - gl_FragCoord.y) / (6.0 * ratio)));
+    face = mix(paper, missing, 0.1 + 0.5 * stripe * smoothstep(4.0, 10.0, pixels));
   } else {
     face = texture(colours, vec2(0.5 + 0.498 * clamp(value / now.y, -1.0, 1.0), 0.5)).rgb;
     float light = dot(face, vec3(0.2126, 0.7152, 0.0722));
