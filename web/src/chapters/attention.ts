@@ -267,7 +267,7 @@ function mask(context: Context): Passage {
     id: "mask",
     title: "No looking ahead",
     words: (numbers) => [
-      say`The corner to the upper right of the ${link("scores", scores)} is empty. A token may look at itself and at what
+      say`The corner to the upper right of the ${link("scores", scores)} holds no numbers. A token may look at itself and at what
         came before, never at what comes after: the ${term("causal mask")}. ${here(context)} sees
         ${many(p + 1, "token")} of ${n}.`,
       say`Without it, a model that learns to foretell the next token could simply look it up. It also means that nothing

@@ -79,7 +79,7 @@ function reading(context: Context): Passage {
         bit`The ${streamLink(context)} runs down the middle; attention stands to its left, the MLP to its right.`,
         bit`Attention has ${many(context.layout.roles.nHeads, "head")}, which stand behind each other:
           ${link("here are their patterns", attention.pattern)}.`,
-        bit`An empty triangle is left out by a mask; hatched squares are numbers still on their way.`,
+        bit`Hatched squares are left out by a mask and have no number; grey ones are still on their way.`,
       ),
     ],
     steps: [

@@ -133,9 +133,11 @@ export class Timeline {
       const ticks: number[] = [];
       for (const step of passage.steps) {
         const after = reached(step, state, context);
-        steps.push({ step, start: now, end: now + step.seconds, before: state, after });
+        // Whole milliseconds: moments are written into addresses and compared.
+        const end = Math.round(1000 * (now + step.seconds)) / 1000;
+        steps.push({ step, start: now, end, before: state, after });
         state = after;
-        now += step.seconds;
+        now = end;
         ticks.push(now);
       }
       spans.push({ passage, start, end: now, ticks });
@@ -165,10 +167,10 @@ export class Timeline {
   frame(seconds: number): Frame {
     const { step, start, end, before, after } = this.#at(seconds);
     const passed = Math.min(end, Math.max(start, seconds)) - start;
-    const fly = step.look || step.show ? Math.min(flight(before.pose, after.pose).seconds, step.seconds / 2) : 0;
+    const fly = step.look || step.show ? Math.min(flight(before.pose, after.pose).seconds, (end - start) / 2) : 0;
     const flown = fly ? eased(passed / fly) : 1;
     const wait = 0.6 * fly;
-    const t = clamped((passed - wait) / (step.seconds - wait));
+    const t = clamped((passed - wait) / (end - start - wait));
     const { layout, aspect } = this.#context;
     const [from, to] = [frameOf(cameraOf(before)), frameOf(cameraOf(after))];
     const moved = between(from, to, flown, layout, aspect);

@@ -1,0 +1,255 @@
+"""The guide as a student meets it: read, played with the space bar, scrubbed, linked to, its numbers held against ours.
+
+Frames are compared by their names, which the page shows; `web/src/chapters` has the tests of what is in them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+import logitscope
+from logitscope.graph import Activations
+from logitscope.scope import Scope
+from tests.web.conftest import listening
+
+SORT, TALES, LETTERS = "embedded:sort", "embedded:tales", "CBABBC"
+CHAPTERS = (
+    "overview", "preliminaries", "tokens", "embedding", "norm", "attention", "projection", "mlp", "transformer",
+    "softmax", "output", "half-way",
+)  # fmt: skip
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(params=["no-preference"])
+def moving(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(
+        viewport={"width": 1280, "height": 860}, color_scheme="light", reduced_motion=request.param
+    )
+    made.set_default_timeout(20_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def guide(moving: BrowserContext, server: str) -> Iterator[Open]:
+    """Opens the guide beside a table; anything that the browser complains of fails the test."""
+    complaints: list[str] = []
+
+    def open_(at: str = server, **place: str) -> Page:
+        page = moving.new_page()
+        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        asked = {"v": "walkthrough", "inside": "table", "m": SORT, "t": LETTERS, **place}
+        page.goto(f"{at}/#{urlencode(asked)}")
+        page.wait_for_selector(".guide[data-playing=false]")
+        return page
+
+    yield open_
+    assert complaints == []
+
+
+def chapter(page: Page) -> str:
+    return str(page.locator(".guide").get_attribute("data-chapter"))
+
+
+def moment(page: Page) -> float:
+    return float(str(page.locator(".guide").get_attribute("data-moment")))
+
+
+def frame(page: Page) -> str:
+    """The name of the picture, at rest."""
+    page.wait_for_selector(".guide[data-playing=false]")
+    return str(page.locator(".guide").get_attribute("data-frame"))
+
+
+def scrub(page: Page, seconds: float) -> None:
+    """Draws the chapter's line to a moment."""
+    page.locator(".guide footer input[type=range]").fill(str(seconds))
+    page.wait_for_function(
+        "s => Math.abs(Number(document.querySelector('.guide').dataset.moment) - s) < 0.006", arg=seconds
+    )
+
+
+def length(page: Page) -> float:
+    return float(str(page.locator(".guide footer input[type=range]").get_attribute("max")))
+
+
+def ends(page: Page) -> list[float]:
+    """Where the passages of the chapter end."""
+    lines = page.locator(".passages article > .scrubber input[type=range]")
+    return [float(str(line.get_attribute("max"))) for line in lines.all()]
+
+
+@pytest.mark.parametrize("moving", ["reduce"], indirect=True)
+def test_space_goes_through_every_step_of_every_chapter(guide: Open) -> None:
+    page = guide()
+    seen: dict[str, list[str]] = {}
+    for _ in range(400):
+        page.keyboard.press("Space")
+        seen.setdefault(chapter(page), []).append(frame(page))
+        if page.get_by_text("That was the guide.").is_visible():
+            break
+    assert tuple(seen) == CHAPTERS
+    for name, frames in seen.items():
+        assert all(frames), name
+        assert len(set(frames)) == len(frames) >= 3, name
+    before = moment(page)
+    page.keyboard.press("Space")
+    assert (chapter(page), moment(page)) == ("half-way", before)
+    page.keyboard.press("Backspace")
+    assert (chapter(page), frame(page)) == ("half-way", seen["half-way"][0])
+
+
+def test_space_plays_pauses_and_goes_on_and_backspace_begins_again(guide: Open) -> None:
+    page = guide()
+    assert moment(page) == 0
+    page.keyboard.press("Space")
+    page.wait_for_selector(".guide[data-playing=true]")
+    page.wait_for_function("() => Number(document.querySelector('.guide').dataset.moment) > 0.1")
+    page.keyboard.press("Space")
+    page.wait_for_selector(".guide[data-playing=false]")
+    paused = moment(page)
+    stops = ends(page)
+    assert 0 < paused < stops[0]
+    page.keyboard.press("Space")
+    page.wait_for_function("s => Number(document.querySelector('.guide').dataset.moment) === s", arg=stops[0])
+    expect(page.locator(".guide")).to_have_attribute("data-playing", "false")
+    # The rest of each passage at once; then the next chapter, all by itself.
+    for stop in stops[1:]:
+        page.get_by_role("button", name="Skip").click()
+        page.wait_for_function("s => Number(document.querySelector('.guide').dataset.moment) === s", arg=stop)
+    page.get_by_role("button", name="for the next chapter: Preliminaries").click()
+    page.wait_for_selector(".guide[data-chapter=preliminaries][data-playing=true]")
+    page.wait_for_function("() => Number(document.querySelector('.guide').dataset.moment) > 0.2")
+    before = moment(page)
+    page.keyboard.press("Backspace")
+    page.wait_for_function("s => Number(document.querySelector('.guide').dataset.moment) < s", arg=before)
+    assert chapter(page) == "preliminaries"
+
+
+@pytest.mark.parametrize("moving", ["no-preference", "reduce"], indirect=True)
+def test_scrubbing_there_and_back_gives_the_same_frames(guide: Open) -> None:
+    page = guide(g="overview@0.01")
+    for name in CHAPTERS:
+        assert chapter(page) == name
+        whole = length(page)
+        frames = [scrubbed(page, round(part * whole, 2)) for part in (0.05, 0.5, 0.98, 0.5, 0.05)]
+        assert frames[:2] == frames[:2:-1], name
+        assert len(set(frames)) == 3, name
+        if name != CHAPTERS[-1]:
+            page.get_by_role("button", name="Next chapter").click()
+
+
+def scrubbed(page: Page, seconds: float) -> str:
+    """Draws the chapter's line to a moment; the name of the picture there."""
+    page.locator(".guide footer input[type=range]").fill(str(seconds))
+    return frame(page)
+
+
+def followed(page: Page, what: str) -> Locator:
+    return page.get_by_role("group", name="What the guide follows").get_by_label(what)
+
+
+def test_a_link_reopens_chapter_moment_and_what_was_followed(guide: Open) -> None:
+    page = guide()
+    page.get_by_role("button", name="1 of 12").click()
+    page.get_by_role("navigation", name="Chapters").get_by_role("button", name="Self-attention").click()
+    scrub(page, 22.4)
+    followed(page, "head").select_option("2")
+    followed(page, "token").select_option("5")
+    seen = frame(page)
+    page.wait_for_function("() => /g=attention@[0-9.]+~0[.]2[.]5/.test(decodeURIComponent(location.hash))")
+    address = dict(
+        pair.split("=", 1) for pair in page.evaluate("decodeURIComponent(location.hash.slice(1))").split("&")
+    )
+    again = guide(**address)
+    assert chapter(again) == "attention"
+    assert moment(again) == pytest.approx(moment(page), abs=0.006)
+    assert followed(again, "head").input_value() == "2"
+    scrub(page, moment(again))
+    assert frame(again) == frame(page)
+    assert seen
+
+
+def test_numbers_of_the_words_are_the_run_s(guide: Open) -> None:
+    run: Activations = logitscope.load(SORT).activations(LETTERS)
+    page = guide(g="norm@1~1.0.4")
+    mean = page.locator('.number[data-blocks="1.attn.norm.mean"]').first
+    expect(mean).to_have_text(written(run.cell("1.attn.norm.mean", [4])))
+    variance = page.locator('.number[data-blocks="1.attn.norm.variance"]').first
+    expect(variance).to_have_text(written(run.cell("1.attn.norm.variance", [4])))
+    mean.click()
+    expect(page.locator(".cell h2")).to_have_text("Mean")
+    page.wait_for_function("() => location.hash.includes('c=1.attn.norm.mean')")
+
+
+def written(number: float) -> str:
+    size = abs(number)
+    digits = f"{size:.1e}".replace("e-0", "e-") if size < 1e-3 else f"{size:.3f}" if size < 10 else f"{size:.1f}"
+    return f"−{digits}" if number < 0 else digits
+
+
+def test_the_lens_half_way_is_the_library_s(guide: Open, tales: Scope) -> None:
+    text = "Once upon a time there was a little"
+    trace = tales.trace(text, subblocks=True, top_k=5)
+    page = guide(m=TALES, t=text, g="half-way@3~0.0.3")
+    rows = page.locator(".guide tr[data-stage]")
+    expect(rows).to_have_count(len(trace.stages))
+    for row, stage in zip(rows.all(), trace.stages, strict=True):
+        assert row.get_attribute("data-stage") == stage
+        at = trace.stages.index(stage)
+        probability = math.exp(float(trace["top_logprobs"][at, 3, 0]))
+        said = row.locator(".chance").inner_text()
+        if said.endswith("%") and not said.startswith(">"):
+            assert float(said[:-1]) == pytest.approx(100 * probability, rel=0.02, abs=0.06)
+        else:
+            assert probability > 0.999 or probability < 0.001
+
+
+def test_words_and_cells_light_each_other_up(guide: Open) -> None:
+    page = guide(g="embedding@3")
+    word = page.locator('.word[data-blocks="embed.positions"]').first
+    expect(word).not_to_have_class("glows")
+    page.get_by_role("searchbox", name="Find a tensor").fill("position embedding")
+    page.get_by_role("treeitem", name="Position embedding").click()
+    page.wait_for_selector('.word.glows[data-blocks="embed.positions"]')
+    word.click()
+    page.wait_for_selector('.word.kept[data-blocks="embed.positions"]')
+    word.press("Enter")
+    expect(page.locator(".word.kept")).to_have_count(0)
+
+
+def test_a_llama_is_told_of_as_a_llama(guide: Open, shared: Path) -> None:
+    scope = logitscope.load(shared / "models" / "stories260k")
+    with listening([scope]) as url:
+        page = guide(at=url, m=scope.model.name, t="Once upon a time", g="norm@2")
+        expect(page.locator(".guide h2")).to_have_text("RMS norm")
+        page.get_by_role("button", name="Next chapter").click()
+        expect(page.locator(".passages")).to_contain_text("turned by an angle that grows with the position")
+        expect(page.locator(".passages")).to_contain_text("heads that ask share")
+
+
+def test_the_output_chapter_takes_steps(guide: Open) -> None:
+    page = guide(g="output@4")
+    inside = page.locator(".guide .next")
+    inside.get_by_role("button", name="Step", exact=True).click()
+    expect(page.get_by_label("Letters that came out")).to_have_text("A")
+    expect(inside.locator("[data-work]")).to_contain_text("Reading all 7 tokens")
+    assert chapter(page) == "output"
+
+
+def test_it_can_be_left_and_taken_up_again_and_fits_a_phone(guide: Open) -> None:
+    page = guide(g="mlp@2")
+    page.get_by_role("button", name="Look around without the guide").click()
+    expect(page.locator(".guide")).to_have_count(0)
+    page.get_by_role("button", name="Guide me through it").click()
+    page.wait_for_selector(".guide[data-chapter=overview]")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
