@@ -95,6 +95,8 @@ export type OnProgress = (done: number, total: number) => void;
  */
 export interface Store {
   site(signal: AbortSignal): Promise<Site>;
+  /** ONNX Runtime's WebAssembly, unpacked: it is handed over, so that the runtime fetches nothing by itself. */
+  program(signal: AbortSignal): Promise<ArrayBuffer>;
   manifest(model: string, signal: AbortSignal): Promise<Manifest>;
   /** One file of the model's folder, its length and hash checked. */
   file(model: string, file: StoredFile, signal: AbortSignal, onProgress?: OnProgress): Promise<ArrayBuffer>;
