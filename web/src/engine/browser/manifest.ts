@@ -54,7 +54,90 @@ export interface Manifest {
   readonly tokenizer: StoredFile;
   /** `tokenizer_config.json`. */
   readonly tokenizer_config: StoredFile;
-  /** `token_bytes.json`: the table by which tokens become bytes, as Python's `Tokeniser.bytes_of` gives them. */
+  /** `token_bytes.json`: see TokenTable. */
+  readonly token_bytes: StoredFile;
+  /** `graph.json`: see WalkthroughGraph. Missing where the family has no graph. */
+  readonly graph?: StoredFile;
+  /** The external data of all graphs. */
+  readonly weights: Weights;
+  readonly io: ModelIo;
+  /** What stands in the header of every trace that Python makes with this model; see HeaderFacts. */
+  readonly header: HeaderFacts;
+  /** Recomputed after loading. */
+  readonly check: Check;
+}
+
+export interface Weights {
+  /** What the file holds: as the model stores them, or rounded. */
+  readonly stored: "stored" | "fp16" | "int8" | "int4";
+  /** In which type products are computed. */
+  readonly computed: "float32" | "float16";
+  /** One per external-data file of the graphs; each at most 1 GiB. */
+  readonly files: readonly WeightFile[];
+  /** Measured at export against Python's fp32 on stated texts: the largest differences. */
+  readonly errors: { readonly logprob: number; readonly kl: number; readonly texts: readonly string[] };
+}
+
+export interface WeightFile {
+  /** The external-data location inside the graphs, such as `weights.bin`. */
+  readonly name: string;
+  readonly bytes: number;
+  /** In order; joined they are the file. Each below 10 MB. */
+  readonly parts: readonly StoredFile[];
+}
+
+/** Numbers that the graphs' inputs need to be made. */
+export interface ModelIo {
+  /** Blocks whose keys and values `forward` takes and gives: the first axis of `past_keys`. */
+  readonly n_blocks: number;
+  readonly n_key_heads: number;
+  readonly d_head: number;
+  readonly d_model: number;
+  /** Rows of the head, padding included; `card.n_vocab` is what is scored and shown. */
+  readonly n_rows: number;
+  /** What `forward` gives along the first axis of `stages`, `embed` first: the same as `card.stages`. */
+  readonly stages: readonly string[];
+  /** Ids that end a text, as `generate` takes them. */
+  readonly eos_ids: readonly number[];
+  /** The id of the BOS token; null where there is none. */
+  readonly bos_id: number | null;
+  /** The names of `readout.onnx`'s outputs, in order: the statistics of NUMERICS.md without the histogram. */
+  readonly readout_outputs: readonly string[];
+}
+
+/** What a trace's header says besides what depends on the request. */
+export interface HeaderFacts {
+  readonly model: string;
+  readonly model_class: string;
+  readonly dtype: string;
+  readonly revision: string | null;
+  readonly content_hash: string | null;
+  readonly self_check: number | null;
+  readonly last_stage: string;
+  readonly length_dependent: boolean;
+  /** Of the Python side that exported the model. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** A small trace that Python made at export (with the exported weights): `[stage][position]`, null where NaN. */
+export interface Check {
+  readonly text: string;
+  readonly ids: readonly number[];
+  /** Rows of the arrays below; the last one is the last stage. */
+  readonly stages: readonly string[];
+  readonly arrays: {
+    readonly next_logprob: Rows;
+    readonly entropy: Rows;
+    readonly kl_from_final: Rows;
+    readonly final_rank: Rows;
+  };
+  /** The largest difference of a log-probability or KL at which the model is used: 1e-4. */
+  readonly tolerance: number;
+}
+
+export type Rows = readonly (readonly (number | null)[])[];
+
+/** `token_bytes.json`: the table by which tokens become bytes, as Python's `Tokeniser.bytes_of` gives them. */
 export interface TokenTable {
   /** By id, exact bytes in hexadecimal; those of a special token are its name; null where the tokenizer has no such id. */
   readonly bytes: readonly (string | null)[];
