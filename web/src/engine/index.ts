@@ -1,5 +1,6 @@
 // What other rooms import of an engine.
 
+export { chanceAfter, chances } from "./chance";
 export type * from "./contract";
 export {
   EngineError,
