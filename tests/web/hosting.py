@@ -1,0 +1,129 @@
+"""A plain static host for an exported site: Python's own, from a folder, so that the site lies below a path.
+
+A test can stop it and start it again at the same port, see what was asked of it, and hold back a file for a while.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["BELOW", "Host", "hosting"]
+
+BELOW = "a/sub/path"
+"""Where the site lies below the root of its host."""
+
+HALF = 2
+"""The share of a held file that is sent before it waits."""
+
+
+class Host:
+    """A folder on a loopback port.
+
+    Attributes:
+        root: the folder that is served.
+        asked: every path that was asked for, relative to the site, in order.
+        held: ends of paths whose second half waits until `let_go`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.asked: list[str] = []
+        self.held: set[str] = set()
+        self._free = threading.Event()
+        self._reached = threading.Event()
+        self._server: ThreadingHTTPServer | None = None
+        self._thread: threading.Thread | None = None
+        self._port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """The address of the site, with a slash at its end."""
+        return f"http://127.0.0.1:{self._port}/{BELOW}/"
+
+    @property
+    def site(self) -> Path:
+        return self.root / BELOW
+
+    def start(self) -> None:
+        """At the port that it had before."""
+        self._free.clear()
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), partial(_Handler, self))
+        self._server.daemon_threads = True
+        self._port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Nobody answers any more."""
+        if self._server is None or self._thread is None:
+            return
+        self.let_go()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(30)
+        self._server = None
+
+    def hold(self, *ends: str) -> None:
+        """Send only half of files whose paths end so, until `let_go`."""
+        self._free.clear()
+        self._reached.clear()
+        self.held = set(ends)
+
+    def await_held(self) -> None:
+        """Wait until one of them was asked for."""
+        assert self._reached.wait(30), f"nobody asked for {self.held}"
+
+    def let_go(self) -> None:
+        self.held = set()
+        self._free.set()
+
+    def wait_there(self) -> None:
+        self._reached.set()
+        self._free.wait(60)
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """The standard library's, which writes no log here."""
+
+    def __init__(self, host: Host, *arguments: object) -> None:
+        self.host = host
+        super().__init__(*arguments, directory=str(host.root))  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path).removeprefix(f"/{BELOW}/")
+        self.host.asked.append(path)
+        try:
+            if not path.endswith(tuple(self.host.held)) or not self.host.held:
+                super().do_GET()
+                return
+            content = (self.host.site / path).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Type", self.guess_type(path))
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // HALF])
+            self.wfile.flush()
+            self.host.wait_there()
+            self.wfile.write(content[len(content) // HALF :])
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # the page was closed or withdrew its question
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def hosting(root: Path) -> Iterator[Host]:
+    """A running host of a folder."""
+    host = Host(root)
+    try:
+        yield host
+    finally:
+        host.stop()

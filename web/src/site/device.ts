@@ -1,0 +1,62 @@
+// What this browser offers a page that computes by itself, and what to say where it does not.
+
+import type { Digest } from "./parts";
+
+export interface Device {
+  /** Where files are kept; null where none can be. */
+  readonly kept: Cache | null;
+  readonly digest: Digest | null;
+  readonly locks: LockManager | undefined;
+  /** Why nothing can be computed here; empty where it can. */
+  readonly unable: string;
+  /** What is missing all the same; empty where nothing is. */
+  readonly without: string;
+}
+
+/** A module with one SIMD instruction, which browsers that have none find invalid. */
+const SIMD = Uint8Array.of(
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11],
+);
+
+/** @param base the address of the site's folder: what is kept is this site's own, also where one address has several. */
+export async function lookAround(base: string): Promise<Device> {
+  const kept = await opened(`logitscope kept ${new URL(base).pathname}`);
+  return {
+    kept,
+    digest: globalThis.crypto?.subtle ? sha256 : null,
+    locks: globalThis.isSecureContext ? navigator.locks : undefined,
+    unable: unable(),
+    without: without(kept !== null),
+  };
+}
+
+function unable(): string {
+  if (typeof WebAssembly !== "object")
+    return "This browser runs no WebAssembly (some turn it off in a lockdown or high-security mode), so no model can be computed in it. Allow it for this site, or use another browser.";
+  if (!WebAssembly.validate(SIMD))
+    return "This browser's WebAssembly has no SIMD instructions, which the model is computed with. Update the browser, or use another one.";
+  if (typeof DecompressionStream !== "function")
+    return "This browser is too old to unpack what this site is made of. Update it, or use another one.";
+  return "";
+}
+
+function without(keeps: boolean): string {
+  if (!globalThis.isSecureContext)
+    return "This page did not come over https (or from this very machine), and browsers then check no hashes and keep nothing: what is downloaded is checked by its size and by the model's self-test alone, and is downloaded again at every visit.";
+  if (!keeps)
+    return "This browser keeps nothing for this page (a private window, or storage that is turned off): the download is repeated at every visit.";
+  return "";
+}
+
+async function opened(name: string): Promise<Cache | null> {
+  try {
+    return (await globalThis.caches?.open(name)) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+async function sha256(bytes: ArrayBuffer): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
