@@ -24,6 +24,7 @@ from logitscope.scope import Scope
 from logitscope.server import Settings, create_app
 from logitscope.server.cells import Explanation, Graph, Run, Shape
 from logitscope.server.desk import Desk
+from logitscope.server.frames import Kind, split
 from tests.families import shared_model, tiny_tokenizer
 from tests.server.asking import asked, client_of
 
@@ -64,6 +65,34 @@ async def test_every_block_s_numbers_are_those_of_activations(client: httpx2.Asy
         for level in (0, 2):
             got = await tile(client, run, block=block.id, ranges=ranges, level=level)
             assert got.tobytes() == here.tile(block.id, ranges, level).astype("<f4").tobytes(), block.id
+
+
+async def test_several_parts_come_in_the_order_in_which_they_were_asked_for(
+    client: httpx2.AsyncClient, sort: Scope
+) -> None:
+    run, here = await begun(client), sort.activations("CBABBC")
+    blocks = [here.graph[name] for name in ("2.attn.pattern", "embed.tokens", "0.mlp.up.bias", "ids")]
+    parts = [
+        {"block": block.id, "ranges": [[0, size] for size in block.shape(6)], "level": level}
+        for block in blocks
+        for level in (0, 1)
+    ]
+    response = await said(client, "tiles", {**run, "parts": parts})
+    pieces = list(split(response.content))
+    assert [kind for kind, _ in pieces] == [Kind.PIECE] * len(parts) + [Kind.END]
+    for part, (_, payload) in zip(parts, pieces, strict=False):
+        alone = await said(client, "tile", {**run, **part})
+        assert payload == alone.content, part
+
+
+async def test_of_several_parts_those_before_a_wrong_one_come(client: httpx2.AsyncClient) -> None:
+    run = await begun(client)
+    parts = [{"block": "ids", "ranges": [[0, 6]]}, {"block": "embed", "ranges": [[0, 7], [0, 48]]}]
+    pieces = list(split((await said(client, "tiles", {**run, "parts": parts})).content))
+    assert [kind for kind, _ in pieces] == [Kind.PIECE, Kind.FAILED]
+    assert b"range 0:7" in pieces[1][1]
+    first = await said(client, "tiles", {**run, "parts": parts[1:]})
+    assert first.status_code == 422
 
 
 async def test_a_part_and_its_mean(client: httpx2.AsyncClient, tales: Scope) -> None:
@@ -159,6 +188,10 @@ async def test_silent_pages_and_stopped_servers_hold_nothing(sort: Scope, no_pag
         ("tile", {"block": "embed", "ranges": [[0, 2, 3], [0, 3]]}, 422, "at most 2 items"),
         ("tile", {"block": "embed", "ranges": [[0, 6], [0, 48]], "level": 21}, 422, "less than or equal to 20"),
         ("tile", {"block": "embed", "ranges": [[0, 2**31 - 1]] * 8}, 413, "at most 4.0 are sent at once"),
+        ("tiles", {"parts": [{"block": "embed", "ranges": [[0, 2**31 - 1]] * 2}]}, 413, "at most 4.0 are sent at once"),
+        ("tiles", {"parts": []}, 422, "at least 1 item"),
+        ("tiles", {"parts": [{"block": "ids", "ranges": [[0, 1]]}] * 65}, 422, "at most 64 items"),
+        ("tiles", {"parts": [{"block": "ids", "ranges": [[0, 1]]}], "run": "unknown"}, 410, "read again"),
         ("tile", {"block": "nothing", "ranges": [[0, 1]]}, 422, 'no block "nothing"'),
         ("tile", {"block": "ids", "ranges": [[0, 1]], "run": "unknown"}, 410, "read again"),
         ("explain", {"block": "embed", "index": [0]}, 422, "has shape"),

@@ -27,12 +27,15 @@ __all__ = [
     "Run",
     "RunRequest",
     "Shape",
+    "TilePart",
     "TileRequest",
+    "TilesRequest",
 ]
 
 MAX_TERMS = 4_096
 MAX_AXES = 8
 MAX_LEVEL = 20
+MAX_PARTS = 64
 
 
 class GraphRequest(Said):
@@ -140,11 +143,9 @@ class Run(Said):
     text: Tokenised
 
 
-class TileRequest(Said):
-    """Asks for a part of a block, or for averages of it."""
+class TilePart(Said):
+    """A part of a block, or averages of it."""
 
-    model: Name
-    run: Name
     block: Name
     ranges: Annotated[
         list[Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=2, max_length=2)]],
@@ -154,6 +155,21 @@ class TileRequest(Said):
     level: Annotated[int, Field(ge=0, le=MAX_LEVEL)] = 0
     """A cell of the answer is the mean of 2^level times 2^level cells along the last two axes; what the mask leaves out
     does not count."""
+
+
+class TileRequest(TilePart):
+    """Asks for a part of a block, or for averages of it."""
+
+    model: Name
+    run: Name
+
+
+class TilesRequest(Said):
+    """Asks for several parts at once."""
+
+    model: Name
+    run: Name
+    parts: Annotated[list[TilePart], Field(min_length=1, max_length=MAX_PARTS)]
 
 
 class ExplainRequest(Said):

@@ -21,6 +21,7 @@ from logitscope.server.cells import (
     RunRequest,
     Shape,
     TileRequest,
+    TilesRequest,
 )
 from logitscope.server.contract import (
     Answer,
@@ -175,6 +176,16 @@ def api(desk: Desk) -> APIRouter:
     async def tile(asked: TileRequest, page: PageId = None) -> Response:
         shape = {"X-Shape": " ".join(str(size) for size in tile_shape(asked))}
         return Reply(desk.walkthrough.tile(asked, page), "application/octet-stream", whole=True, headers=shape)
+
+    @router.post(
+        "/tiles",
+        responses=computed | failures(410) | _FRAMES,
+        response_class=Response,
+        summary="Several parts of blocks of a run, each as soon as it is there",
+        description="Frames of kind 0 are such as /api/tile answers, in the order in which they were asked for.",
+    )
+    async def tiles(asked: TilesRequest, page: PageId = None) -> Response:
+        return Reply(desk.walkthrough.tiles(asked, page), MEDIA_TYPE)
 
     @router.post(
         "/explain", responses=computed | failures(410), response_model=Explanation, summary="How one cell came about"

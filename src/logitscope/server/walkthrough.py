@@ -19,8 +19,18 @@ import numpy as np
 
 from logitscope.graph import Activations, Graph, explain, graph_of
 from logitscope.server.answers import refuse
-from logitscope.server.cells import ExplainRequest, Explanation, GraphRequest, Run, RunRequest, TileRequest
+from logitscope.server.cells import (
+    ExplainRequest,
+    Explanation,
+    GraphRequest,
+    Run,
+    RunRequest,
+    TilePart,
+    TileRequest,
+    TilesRequest,
+)
 from logitscope.server.contract import TokeniseRequest
+from logitscope.server.frames import END, Kind, frame
 from logitscope.server.memories import Memories
 from logitscope.server.settings import MIB, Settings
 
@@ -55,7 +65,7 @@ def shapes_json() -> tuple[bytes, bytes]:
     return said, gzip.compress(said, mtime=0)
 
 
-def tile_shape(asked: TileRequest) -> tuple[int, ...]:
+def tile_shape(asked: TilePart) -> tuple[int, ...]:
     """What a tile will be, if there is such a part of the block."""
     sizes = [stop - first for first, stop in asked.ranges]
     averaged = range(max(0, len(sizes) - 2), len(sizes))
@@ -121,20 +131,29 @@ class Walkthrough:
             Refused: more cells than one answer holds.
         """
         served = self._desk.find(asked.model)
-        size = prod(tile_shape(asked)) * _ITEM
-        if size > self._settings.tile_bytes:
-            raise refuse(
-                413,
-                f"this part would take {size / MIB:,.1f} MiB; at most {self._settings.tile_bytes / MIB:,.1f} are sent "
-                "at once. Ask for fewer cells, or a higher level.",
-            )
+        self._require_sendable(asked)
 
         def compute(job: Job) -> Chunks:
             with self._kept(asked, page) as run:
-                ranges = [(first, stop) for first, stop in asked.ranges]
-                part = run.tile(asked.block, ranges, asked.level)
-                yield np.array(run.spread(asked.block), "<f4").tobytes()
-                yield part.astype("<f4", copy=False).tobytes()
+                yield _tile(run, asked)
+
+        return self._desk.submit(served.worker, compute, "tile", None)
+
+    def tiles(self, asked: TilesRequest, page: str | None) -> Job:
+        """Several tiles, each as soon as it is there: frames of kind 0, in the order in which they were asked for.
+
+        Raises:
+            Refused: more cells in one of them than one answer holds.
+        """
+        served = self._desk.find(asked.model)
+        for part in asked.parts:
+            self._require_sendable(part)
+
+        def compute(job: Job) -> Chunks:
+            with self._kept(asked, page) as run:
+                for part in asked.parts:
+                    yield frame(Kind.PIECE, _tile(run, part))
+            yield END
 
         return self._desk.submit(served.worker, compute, "tile", None)
 
@@ -149,11 +168,20 @@ class Walkthrough:
 
         return self._desk.submit(served.worker, compute, "explain", None)
 
+    def _require_sendable(self, part: TilePart) -> None:
+        size = prod(tile_shape(part)) * _ITEM
+        if size > self._settings.tile_bytes:
+            raise refuse(
+                413,
+                f"this part would take {size / MIB:,.1f} MiB; at most {self._settings.tile_bytes / MIB:,.1f} are sent "
+                "at once. Ask for fewer cells, or a higher level.",
+            )
+
     def _read(self, served: Served, ids: Sequence[int]) -> Activations:
         return Activations(served.scope.model.hf, ids, limit_mib=self._settings.run_bytes / MIB)
 
     @contextmanager
-    def _kept(self, asked: TileRequest | ExplainRequest, page: str | None) -> Iterator[Activations]:
+    def _kept(self, asked: TileRequest | TilesRequest | ExplainRequest, page: str | None) -> Iterator[Activations]:
         """The run that a page asks about; called in the model's thread."""
 
         def gone() -> Activations:
@@ -181,6 +209,12 @@ class Walkthrough:
                 f'of a text of {n_positions:,} tokens, "{largest.id}" alone would take {size / MIB:,.0f} MiB; at most '
                 f"{self._settings.run_bytes / MIB:,.0f} are kept here. Give a shorter text.",
             )
+
+
+def _tile(run: Activations, asked: TilePart) -> bytes:
+    """How far the whole block is from 0, then the part."""
+    part = run.tile(asked.block, [(first, stop) for first, stop in asked.ranges], asked.level)
+    return np.array(run.spread(asked.block), "<f4").tobytes() + part.astype("<f4", copy=False).tobytes()
 
 
 def _name(content_hash: str, ids: Sequence[int]) -> str:

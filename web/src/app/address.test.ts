@@ -20,7 +20,9 @@ describe("a link", () => {
       pinned: true,
       cell: { block: "0.attn.pattern", index: [2, 5, 0] },
       guide: "attention@12.5~1.2.3",
-      against: { model: "embedded:tales", text: "the other & one" },
+      eye: "1.5,-20,0,30,-12.5,48",
+      file: "sea & land.trace.safetensors",
+    against: { model: "embedded:tales", text: "the other & one" },
       settings: { ...DEFAULTS, bos: true, value: "entropy_bits", top_k: 25 },
     };
     expect(await there(place)).toEqual(place);

@@ -2,8 +2,8 @@
 //
 // `#m=embedded:tales&v=text&t=The+tide&p=3&pin=1`: m model, v view, t text (z: the same, compressed), i token ids where
 // they were edited and e the edits, p position, s stage, pin; c the cell of the walkthrough, such as `0.attn.q:2:5:1`, g the
-// moment of its guide, such as `attention@12.5`; m2,
-// t2 (z2) what it is compared with; then the settings that are not as they come.
+// moment of its guide, such as `attention@12.5`, eye where it is seen from; m2, t2 (z2) what it is compared with; then the
+// settings that are not as they come.
 
 import { editsIn, NO_EDITS, numbersOf, type Edits } from "./edits";
 import { changed, settingsFrom, type Settings } from "./settings";
@@ -35,8 +35,12 @@ export interface Place {
   readonly cell: CellPlace | null;
   /** The moment of the walkthrough's guide; empty for its beginning, `off` without it. */
   readonly guide: string;
+  /** Where the walkthrough's scene is seen from, as it writes it; empty where the guide or the cell say it. */
+  readonly eye: string;
   /** What this is compared with; null for nothing. */
   readonly against: Against | null;
+  /** The name of the saved trace that is shown instead of the text; its bytes are on the reader's disk. Empty for none. */
+  readonly file: string;
   readonly settings: Settings;
 }
 
@@ -64,7 +68,9 @@ export const NOWHERE: Place = {
   pinned: false,
   cell: null,
   guide: "",
+  eye: "",
   against: null,
+  file: "",
   settings: settingsFrom(new Map()),
 };
 
@@ -80,12 +86,14 @@ export async function addressOf(place: Place): Promise<string> {
   if (place.stage !== null) said.set("s", place.stage);
   if (place.pinned) said.set("pin", "1");
   if (place.guide) said.set("g", place.guide);
+  if (place.eye) said.set("eye", place.eye);
   if (place.cell) said.set("c", [place.cell.block, ...place.cell.index].join(":"));
   if (place.against) {
     // One of them is always there, so that a comparison of a text with itself is one too.
     if (place.against.model || place.against.text === null) said.set("m2", place.against.model);
     await say(said, place.against.text, "t2", "z2");
   }
+  if (place.file) said.set("f", place.file);
   for (const [name, value] of changed(place.settings)) said.set(name, value);
   return said.toString();
 }
@@ -105,9 +113,11 @@ export async function placeAt(hash: string): Promise<Place> {
     pinned: said.get("pin") === "1",
     cell: cellIn(said.get("c")),
     guide: (said.get("g") ?? "").slice(0, 100),
+    eye: (said.get("eye") ?? "").slice(0, 100),
     against: ["m2", "t2", "z2"].some((name) => said.has(name))
       ? { model: said.get("m2") ?? "", text: said.get("t2") ?? (await textIn(said.get("z2"))) }
       : null,
+    file: (said.get("f") ?? "").slice(0, 120),
     settings: settingsFrom(new Map(said)),
   };
 }

@@ -3,14 +3,16 @@ import { describe, expect, it } from "vitest";
 import {
   applied,
   between,
+  continued,
   doneAgain,
   earlier,
   editsIn,
+  endingOf,
   NO_EDITS,
   numbersOf,
   takenBack,
-  withEdit,
   type Edit,
+  withEdit,
 } from "./edits";
 
 const TEXT = [5, 6, 7, 7, 8];
@@ -46,6 +48,19 @@ describe("edits", () => {
     expect(ids).toEqual([5, 60, 61, 70, 8]);
     expect(earlier(ids, edits, "last")).toEqual({ ids: applied(TEXT, swap), partners: [0, 1, 2, null, 5], from: 3 });
     expect(earlier(ids, edits, "all")).toEqual({ ids: TEXT, partners: [0, null, null, null, 4], from: 1 });
+  });
+
+  it("of steps that follow each other are one; what else was edited is none of them", () => {
+    const once = continued(TEXT, NO_EDITS, [90]);
+    const ids = [...TEXT, 90, 91, 92];
+    const twice = continued(ids.slice(0, -1), continued([...TEXT, 90], once, [91]), [92]);
+    expect(twice).toEqual({ list: [{ position: TEXT.length, removed: [], inserted: [90, 91, 92] }], done: 1 });
+    expect(endingOf(ids, twice)).toBe(3);
+    expect(takenBack(ids, twice)).toEqual(TEXT);
+    expect(endingOf([...TEXT, 90, 91, 93], twice)).toBe(0);
+    expect(endingOf(applied(TEXT, swap), withEdit(NO_EDITS, swap))).toBe(0);
+    expect(endingOf(TEXT, NO_EDITS)).toBe(0);
+    expect(continued(applied(TEXT, swap), withEdit(NO_EDITS, swap), [9]).list).toHaveLength(2);
   });
 
   it("of two texts are one splice; where tokens repeat, what is put in is as short as can be", () => {

@@ -28,6 +28,21 @@ export function withEdit({ list, done }: Edits, edit: Edit): Edits {
   return { list: [...list.slice(0, done), edit], done: done + 1 };
 }
 
+/** A text that went on by some tokens: steps that follow each other are one edit. */
+export function continued(ids: readonly number[], edits: Edits, more: readonly number[]): Edits {
+  const n = endingOf(ids, edits);
+  if (!n) return withEdit(edits, { position: ids.length, removed: [], inserted: more });
+  const last = edits.list[edits.done - 1]!;
+  return withEdit({ list: edits.list, done: edits.done - 1 }, { ...last, inserted: [...last.inserted, ...more] });
+}
+
+/** Tokens at the end of a text by which it went on, as its last edit has it. */
+export function endingOf(ids: readonly number[], { list, done }: Edits): number {
+  const last = done > 0 ? list[done - 1] : undefined;
+  const ends = last && !last.removed.length && last.position + last.inserted.length === ids.length;
+  return ends && fits(ids, reversed(last)) ? last.inserted.length : 0;
+}
+
 /** The ids before the last edit that is done; null where there is none, or it does not fit these ids. */
 export function takenBack(ids: readonly number[], { list, done }: Edits): number[] | null {
   const last = done > 0 ? list[done - 1] : undefined;

@@ -39,7 +39,7 @@ export function chanceAfter(seed: number, n: number): number {
 /** Four words of 64 bits. */
 function stateOf(seed: number): bigint[] {
   const words: number[] = [];
-  for (let left = seed; left > 0 || !words.length; left = Math.floor(left / 2 ** 32)) words.push(left % 2 ** 32 | 0);
+  for (let left = seed; left > 0 || !words.length; left = Math.floor(left / 2 ** 32)) words.push((left % 2 ** 32) | 0);
   const hash = hashing(0x43b0d7e5, 0x931e8875);
   const pool = Array.from({ length: POOL }, (_, i) => hash(words[i] ?? 0));
   for (let from = 0; from < POOL; from++)

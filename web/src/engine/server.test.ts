@@ -169,42 +169,47 @@ describe("in time", () => {
 
 describe("a run", () => {
   const run = { run: "r1", model: "embedded:sort", n_positions: 2, text: { ids: [2, 0] } } as unknown as Run;
-  const numbers = (values: number[], shape: string) => () =>
-    new Response(new Float32Array([1.5, 4, ...values]).buffer, { headers: { "X-Shape": shape } });
+  const numbers = (values: number[]) => frame(PIECE, new Uint8Array(new Float32Array([1.5, 4, ...values]).buffer));
+  const part: readonly [readonly [number, number], readonly [number, number]] = [
+    [0, 2],
+    [4, 8],
+  ];
 
   it("gives parts of its tensors as numbers of a shape", async () => {
-    const { engine, calls } = serving(numbers([1, NaN, 0.5, -2], "2 2"));
-    const tile = await engine.tile(
-      run,
-      "embed",
-      [
-        [0, 2],
-        [4, 8],
-      ],
-      1,
-      never(),
-    );
-    expect([tile.shape, tile.rms, tile.largest]).toEqual([[2, 2], 1.5, 4]);
-    expect([...tile.data]).toEqual([1, NaN, 0.5, -2]);
-    expect(calls[0]!.path).toBe("/api/tile");
+    const { engine, calls } = serving(() => framed(numbers([1, NaN])));
+    const tile = await engine.tile(run, "embed", part, 1, never());
+    expect([tile.shape, tile.rms, tile.largest]).toEqual([[1, 2], 1.5, 4]);
+    expect([...tile.data]).toEqual([1, NaN]);
+    expect(calls[0]!.path).toBe("/api/tiles");
     expect(JSON.parse(calls[0]!.init.body as string)).toEqual({
       model: "embedded:sort",
       run: "r1",
-      block: "embed",
-      ranges: [
-        [0, 2],
-        [4, 8],
-      ],
-      level: 1,
+      parts: [{ block: "embed", ranges: part, level: 1 }],
     });
   });
 
   it("that is forgotten is read again, and then gives them", async () => {
     const forgotten = refusal(410, { error: "this text was forgotten here.", status: 410 });
-    const { engine, calls } = serving(forgotten, () => Response.json(run), numbers([7], "1"));
+    const { engine, calls } = serving(
+      forgotten,
+      () => Response.json(run),
+      () => framed(numbers([7])),
+    );
     expect([...(await engine.tile(run, "ids", [[0, 1]], 0, never())).data]).toEqual([7]);
-    expect(calls.map(({ path }) => path)).toEqual(["/api/tile", "/api/runs", "/api/tile"]);
+    expect(calls.map(({ path }) => path)).toEqual(["/api/tiles", "/api/runs", "/api/tiles"]);
     expect(JSON.parse(calls[1]!.init.body as string)).toEqual({ model: "embedded:sort", ids: [2, 0] });
+  });
+
+  it("that is forgotten is read again once for all that is asked of it", async () => {
+    const forgotten = refusal(410, { error: "this text was forgotten here.", status: 410 });
+    const { engine, calls } = serving(
+      forgotten,
+      () => Response.json(run),
+      () => framed(numbers([7]), numbers([8])),
+    );
+    const tiles = [0, 1].map((n) => engine.tile(run, "ids", [[n, n + 1]], 0, never()));
+    expect((await Promise.all(tiles)).map(({ data }) => data[0])).toEqual([7, 8]);
+    expect(calls.map(({ path }) => path)).toEqual(["/api/tiles", "/api/runs", "/api/tiles"]);
   });
 
   it("that cannot be read again says so once", async () => {
@@ -215,8 +220,8 @@ describe("a run", () => {
   });
 
   it("whose numbers are fewer than their shape says was cut", async () => {
-    const { engine } = serving(numbers([1, 2], "2 2"));
-    await expect(engine.tile(run, "embed", [], 0, never())).rejects.toMatchObject({ trouble: "cut" });
+    const { engine } = serving(() => framed(numbers([1, 2])));
+    await expect(engine.tile(run, "embed", part, 0, never())).rejects.toMatchObject({ trouble: "cut" });
   });
 
   it("explains its cells", async () => {

@@ -26,6 +26,7 @@ import type {
 } from "./contract";
 import { EngineError, isAbort, pause, type Engine, type Range, type Tile, type TracePiece } from "./engine";
 import { END, FAILED, frames, PIECE, SAID, type Frame } from "./frames";
+import { Gathered, type Part } from "./gathered";
 
 const GONE = "the server does not answer. Is it still running? Start it again with: logitscope serve";
 
@@ -38,6 +39,8 @@ export class ServerEngine implements Engine {
   readonly #base: string;
   readonly #page: string;
   readonly #fetch: typeof fetch;
+  readonly #reading = new Map<string, Promise<Run>>();
+  readonly #tiles = new Gathered<Run>((run, parts, signal) => this.#parts(run, parts, signal));
 
   /**
    * @param base where the API is, without a slash at its end.
@@ -86,17 +89,7 @@ export class ServerEngine implements Engine {
   }
 
   tile(run: Run, block: string, ranges: readonly Range[], level: number, signal: AbortSignal): Promise<Tile> {
-    const asked = { model: run.model, run: run.run, block, ranges, level };
-    return this.#remembering(run, signal, async () => {
-      const response = await this.#answer("/tile", this.#post(asked, signal));
-      const said = response.headers.get("X-Shape") ?? "";
-      const shape = said ? said.split(" ").map(Number) : [];
-      const bytes = await response.arrayBuffer();
-      if (bytes.byteLength !== 8 + 4 * shape.reduce((size, n) => size * n, 1))
-        throw new EngineError("cut", "the answer of the server stopped in the middle.");
-      const [rms = 0, largest = 0] = new Float32Array(bytes, 0, 2);
-      return { data: new Float32Array(bytes, 8), shape, rms, largest };
-    });
+    return this.#remembering(run, signal, () => this.#tiles.tile(run, { block, ranges, level }, signal));
   }
 
   explain(run: Run, block: string, index: readonly number[], signal: AbortSignal, nTerms = 12): Promise<Explanation> {
@@ -113,10 +106,22 @@ export class ServerEngine implements Engine {
         return await ask();
       } catch (error) {
         if (!(error instanceof EngineError) || error.trouble !== "forgotten") throw error;
-        await this.run({ model: run.model, ids: run.text.ids }, signal);
+        await this.#readAgain(run);
         return ask();
       }
     }, signal);
+  }
+
+  /** Once for all who miss it: a newer question for a run would take the place of an older one. */
+  #readAgain(run: Run): Promise<Run> {
+    const name = `${run.model} ${run.run}`;
+    const asked =
+      this.#reading.get(name) ??
+      this.run({ model: run.model, ids: run.text.ids }, new AbortController().signal).finally(() =>
+        this.#reading.delete(name),
+      );
+    this.#reading.set(name, asked);
+    return asked;
   }
 
   async save(request: SaveRequest, signal: AbortSignal): Promise<Blob> {
@@ -144,6 +149,11 @@ export class ServerEngine implements Engine {
   async *sample(request: SampleRequest, signal: AbortSignal, lane?: string): AsyncGenerator<Step> {
     for await (const { kind, payload } of this.#frames("/sample", this.#post(request, signal, lane)))
       if (kind === SAID) yield parsed<Step>(payload);
+  }
+
+  async *#parts({ model, run }: Run, parts: readonly Part[], signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    for await (const { kind, payload } of this.#frames("/tiles", this.#post({ model, run, parts }, signal)))
+      if (kind === PIECE) yield payload;
   }
 
   async *#pieces(path: string, options: Question): AsyncGenerator<TracePiece> {

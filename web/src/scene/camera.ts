@@ -161,6 +161,7 @@ export function poseText(pose: Pose): string {
 
 /** The pose of such a text; null where it is none. */
 export function poseFrom(text: string): Pose | null {
+  if (!text) return null;
   const numbers = text.split(",").map(Number);
   if (numbers.length !== 6 || text.includes(",,") || !numbers.every(Number.isFinite)) return null;
   const [x, y, z, yaw, pitch, span] = numbers as [number, number, number, number, number, number];

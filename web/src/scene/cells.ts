@@ -214,6 +214,11 @@ export class Cubes {
     if (FIELDS[field] === 4) array[at + 3] = d;
   }
 
+  /** One of a field's numbers. */
+  part(field: Field, i: number, which: number, value: number): void {
+    this.#data[field].array[i * FIELDS[field] + which] = value;
+  }
+
   changed(...fields: Field[]): void {
     for (const field of fields) this.#data[field].needsUpdate = true;
   }
@@ -273,6 +278,12 @@ export class BoxCubes extends Cubes {
   /** What changes from picture to picture, of all cubes of one box. */
   state(box: number, solid: number, limit: number, computed: number, level: number): void {
     for (let i = this.first[box]!; i < this.first[box + 1]!; i++) this.set("state", i, solid, limit, computed, level);
+  }
+
+  /** How solid one slab of a box is, after `state`. */
+  solid(box: number, slab: number, value: number): void {
+    const i = this.first[box]! + slab;
+    if (i < this.first[box + 1]!) this.part("state", i, 0, value);
   }
 
   dress(theme: Theme): void {

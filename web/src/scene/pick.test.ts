@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 
 import { cellCentre, slabOf } from "./boxes";
 import { stepped } from "./cursor";
+import { frameOf, WHOLE } from "./frame";
 import { goldenGraph } from "./goldens";
 import { end } from "./geometry";
+import { FAINT, hides, soughtAt, soughtBy } from "./hiding";
 import { layoutOf } from "./layout";
 import { pick } from "./pick";
 
@@ -50,6 +52,45 @@ describe("a ray", () => {
 
   it("that meets nothing finds nothing", () => {
     expect(pick(layout, { x: 0, y: 0, z: 1e4 }, { x: 0, y: 0, z: 1 })).toBeNull();
+  });
+});
+
+describe("what is come for in a head further back", () => {
+  const sought = soughtAt(layout, { block: "0.attn.q", index: [1, 2, 5] })!;
+  const solid = (block: string, slab: number) => (hides(sought, layout.byId.get(block)!, slab, false) ? FAINT : 1);
+
+  it("is met through the heads before it, and those behind it are there", () => {
+    const { x, y, z } = cellCentre(layout.byId.get("0.attn.q")!, [0, 2, 5]);
+    const before = { x, y, z: z + 30 };
+    expect(pick(layout, before, { x: 0, y: 0, z: -1 }, solid)?.index).toEqual([1, 2, 5]);
+    expect(hides(sought, layout.byId.get("0.attn.q")!, 2, false)).toBe(false);
+    expect(hides(sought, layout.byId.get("0.attn.q")!, 2, true)).toBe(true);
+    expect(hides(sought, layout.byId.get("0.attn.q")!, 0, true)).toBe(false);
+  });
+
+  it("makes the whole front head of its layer give way, and nothing else", () => {
+    const gone = layout.boxes.filter((box) => hides(sought, box, 0, false)).map(({ block }) => block);
+    expect(gone.map(({ id }) => id)).toContain("0.attn.pattern");
+    for (const block of gone) {
+      expect(block.section[0]).toBe("block 0");
+      expect(block.axes[0]!.name).toBe("head");
+    }
+    expect(soughtAt(layout, { block: "0.mlp.up", index: [3, 4] })).toBeNull();
+  });
+
+  it("is the one head that a frame is about, and none where it is about several", () => {
+    const row = (head: number) => ({
+      block: "0.attn.k",
+      from: [head, 0, 0],
+      to: [head + 1, 1, 16],
+      tone: "source" as const,
+    });
+    const cell = (head: number) => ({ block: "0.attn.scores", index: [head, 3, 1], tone: "focus" as const });
+    expect(soughtBy(layout, frameOf({ cells: [cell(1)], ranges: [row(1)] }))).toEqual(sought);
+    expect(soughtBy(layout, frameOf({ ranges: [row(1)] }))).toEqual(sought);
+    expect(soughtBy(layout, frameOf({ cells: [cell(0), cell(1)] }))).toBeNull();
+    expect(soughtBy(layout, frameOf({ ranges: [{ ...row(0), to: [3, 1, 16] }] }))).toBeNull();
+    expect(soughtBy(layout, WHOLE)).toBeNull();
   });
 });
 

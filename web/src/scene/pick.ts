@@ -10,17 +10,20 @@ export interface Hit extends CellRef {
   readonly distance: number;
 }
 
+/** What is less solid than this is looked through. */
+const LEAST = 0.15;
+
 /**
  * The cell that a ray meets first.
  *
  * @param direction of length 1.
- * @param solid how solid a block is; what is hardly there is looked through.
+ * @param solid how solid a slab of a block is; what is hardly there is looked through.
  */
 export function pick(
   layout: Layout,
   origin: Point,
   direction: Point,
-  solid: (block: string) => number = () => 1,
+  solid: (block: string, slab: number) => number = () => 1,
 ): Hit | null {
   let nearest = Infinity;
   let found: BlockBox | null = null;
@@ -28,12 +31,12 @@ export function pick(
     const { x, y, z } = box.origin;
     const { size } = box;
     const whole = meets(origin, direction, x, y, z, size.x, size.y, size.z);
-    if (whole >= nearest || solid(box.block.id) < 0.15) continue;
+    if (whole >= nearest) continue;
     const slabs = box.axes.z === null ? 1 : box.shape[box.axes.z]!;
     for (let slab = 0; slab < slabs; slab++) {
       const thick = slabs === 1 ? size.z : 1;
       const at = meets(origin, direction, x, y, z + size.z - thick - slab * box.pitch, size.x, size.y, thick);
-      if (at < nearest) [nearest, found] = [at, box];
+      if (at < nearest && solid(box.block.id, slab) >= LEAST) [nearest, found] = [at, box];
     }
   }
   if (!found) return null;

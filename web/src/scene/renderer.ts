@@ -19,6 +19,7 @@ import {
   type Pose,
 } from "./frame";
 import { around, centre, end, type Box, type Point } from "./geometry";
+import { FAINT, hides, soughtAt, soughtBy, type Sought } from "./hiding";
 import { Labels } from "./labels";
 import type { Layout } from "./layout";
 import { Lit, Outlines } from "./lit";
@@ -49,6 +50,8 @@ export interface Pointed {
   readonly cell: CellRef;
   /** Kept, and not only passed over. */
   readonly kept: boolean;
+  /** Come for by its name or by keys: what stands before it makes way. */
+  readonly sought: boolean;
 }
 
 /** A model that stands beside, as mere shapes. */
@@ -87,7 +90,7 @@ export class Renderer {
   #frame: Frame = WHOLE;
   #pointed: readonly Pointed[] = [];
   #pose: Pose | null = null;
-  #solid = new Float32Array(0);
+  #sought: Sought | null = null;
   #picture: Picture = { width: 1, height: 1 };
   #ratio = 1;
   #request = 0;
@@ -139,7 +142,6 @@ export class Renderer {
         layout.sections.filter((section) => section.path.length <= 2),
         this.#ink,
       );
-      this.#solid = new Float32Array(layout.boxes.length);
       this.#signs = new Signs(layout, this.#labels);
       this.#scene.add(...this.#cubes.meshes, this.#outlines.lines);
       if (this.#theme) this.#cubes.dress(this.#theme);
@@ -228,10 +230,12 @@ export class Renderer {
     this.redraw();
   }
 
-  /** How solid a block is now. */
-  solid = (block: string): number => {
+  /** How solid a slab of a block is now. */
+  solid = (block: string, slab: number): number => {
     const box = this.#layout?.byId.get(block);
-    return box ? opacityOf(this.#frame, block, box.block.section) : 0;
+    if (!box) return 0;
+    const solid = this.#solidOf(box);
+    return this.#sought && hides(this.#sought, box, slab, this.#behind) ? FAINT * solid : solid;
   };
 
   redraw(): void {
@@ -299,6 +303,11 @@ export class Renderer {
     this.#dirty = true;
   }
 
+  /** Whether the eye looks from behind. */
+  get #behind(): boolean {
+    return this.#pose !== null && Math.cos(this.#pose.yaw * RADIANS) < 0;
+  }
+
   #solidOf(box: BlockBox): number {
     return opacityOf(this.#frame, box.block.id, box.block.section);
   }
@@ -361,11 +370,16 @@ export class Renderer {
     const [layout, cubes, outlines] = [this.#layout, this.#cubes, this.#outlines];
     if (!layout || !cubes || !outlines) return;
     const frame = this.#frame;
+    const come = this.#pointed.find(({ sought }) => sought)?.cell;
+    const sought = come ? soughtAt(layout, come) : soughtBy(layout, frame);
+    this.#sought = sought;
     layout.boxes.forEach((box, n) => {
       const solid = this.#solidOf(box);
-      this.#solid[n] = solid;
       const spread = this.#values?.spread(box.block.id);
       cubes.state(n, solid, spread ? limitOf(spread) : 1, revealOf(frame, box.block.id), 0);
+      const slabs = box.axes.z === null || !sought ? 0 : box.shape[box.axes.z]!;
+      for (let slab = 0; slab < slabs; slab++)
+        if (hides(sought!, box, slab, this.#behind)) cubes.solid(n, slab, FAINT * solid);
     });
     cubes.changed("state");
     (outlines.boxes as Layout["sections"]).forEach((section, n) => {

@@ -110,10 +110,15 @@ export interface Spread {
   readonly largest: number;
 }
 
+interface Wanted {
+  readonly key: TileKey;
+  readonly name: string;
+}
+
 export interface ValuesOptions {
   /** What all tiles may take together. */
   readonly bytes?: number;
-  /** Questions that are open at one time. */
+  /** Tiles that are asked for at one time; others follow when half of them have come, so that they go together too. */
   readonly atOnce?: number;
 }
 
@@ -129,7 +134,7 @@ export class Values {
   readonly #asked = new Map<string, AbortController>();
   readonly #refused = new Map<string, unknown>();
   readonly #listeners = new Set<(key: TileKey) => void>();
-  #wanted: readonly TileKey[] = [];
+  #wanted: readonly Wanted[] = [];
   #bytes = 0;
   #closed = false;
   /** What is told of an answer that does not come; by default nothing. */
@@ -142,7 +147,7 @@ export class Values {
     engine: Engine,
     run: Run,
     shapes: ReadonlyMap<string, readonly number[]>,
-    { bytes = 96 * 2 ** 20, atOnce = 6 }: ValuesOptions = {},
+    { bytes = 96 * 2 ** 20, atOnce = 24 }: ValuesOptions = {},
   ) {
     this.#engine = engine;
     this.#run = run;
@@ -223,8 +228,9 @@ export class Values {
    * Says what is wanted from now on, the most urgent first. What was asked for and is not among it is withdrawn.
    */
   want(keys: readonly TileKey[]): void {
-    this.#wanted = keys;
-    const names = new Set(keys.map(nameOf));
+    // Names are made once: whether all is there is asked for every picture.
+    this.#wanted = keys.map((key) => ({ key, name: nameOf(key) }));
+    const names = new Set(this.#wanted.map(({ name }) => name));
     for (const [name, controller] of this.#asked) if (!names.has(name)) controller.abort();
     this.#ask();
   }
@@ -238,23 +244,22 @@ export class Values {
     this.#bytes = 0;
   }
 
-  #next(): TileKey | undefined {
-    return this.#wanted.find((key) => {
-      const name = nameOf(key);
-      return !this.#tiles.has(name) && !this.#asked.has(name) && !this.#refused.has(name);
-    });
+  #next(): Wanted | undefined {
+    for (const one of this.#wanted)
+      if (!this.#tiles.has(one.name) && !this.#asked.has(one.name) && !this.#refused.has(one.name)) return one;
+    return undefined;
   }
 
   #ask(): void {
+    if (this.#asked.size > this.#atOnce / 2) return;
     while (!this.#closed && this.#asked.size < this.#atOnce) {
-      const key = this.#next();
-      if (!key) return;
-      void this.#fetch(key);
+      const next = this.#next();
+      if (!next) return;
+      void this.#fetch(next);
     }
   }
 
-  async #fetch(key: TileKey): Promise<void> {
-    const name = nameOf(key);
+  async #fetch({ key, name }: Wanted): Promise<void> {
     const controller = new AbortController();
     this.#asked.set(name, controller);
     try {

@@ -38,7 +38,8 @@ export class Inside {
   trouble = $state.raw("");
 
   readonly #engine: Engine;
-  readonly #graphs = new Map<string, Graph>();
+  readonly #graphs = new Map<string, Promise<Graph>>();
+  readonly #life = new AbortController();
   #asked = "";
   #reading = new AbortController();
   #asking = new AbortController();
@@ -74,6 +75,12 @@ export class Inside {
     void this.#follow(model, text, bos, wait, this.#reading.signal);
   }
 
+  /** Asks for what does not depend on the text, before there is one. */
+  prepare(model: string): void {
+    // Whoever reads a text with it hears of what goes wrong.
+    void this.#graphOf(model).catch(() => undefined);
+  }
+
   /** Asks for the same again, after something went wrong. */
   again(): void {
     const [model, text, bos] = JSON.parse(this.#asked || "[]") as [string, { text: string }, boolean];
@@ -103,6 +110,7 @@ export class Inside {
   }
 
   close(): void {
+    this.#life.abort();
     this.#reading.abort();
     this.#asking.abort();
     this.#forget();
@@ -120,7 +128,7 @@ export class Inside {
       if (wait) await pause(wait, signal);
       const asked = "ids" in text ? { ids: [...text.ids] } : text;
       const [graph, run] = await Promise.all([
-        this.#graphOf(model, signal),
+        this.#graphOf(model),
         this.#engine.run({ model, ...asked, bos }, signal),
       ]);
       if (signal.aborted) return;
@@ -148,12 +156,13 @@ export class Inside {
     close(old);
   }
 
-  async #graphOf(model: string, signal: AbortSignal): Promise<Graph> {
+  #graphOf(model: string): Promise<Graph> {
     const known = this.#graphs.get(model);
     if (known) return known;
-    const graph = await this.#engine.graph(model, signal);
-    this.#graphs.set(model, graph);
-    return graph;
+    const asked = this.#engine.graph(model, this.#life.signal);
+    this.#graphs.set(model, asked);
+    asked.catch(() => this.#graphs.delete(model));
+    return asked;
   }
 
   async #tell(run: Run, { block, index }: CellPlace, wait: number, signal: AbortSignal): Promise<void> {

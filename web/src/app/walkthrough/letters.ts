@@ -13,10 +13,15 @@ export interface Letters {
   readonly nGiven: number;
 }
 
+/** Whether a model knows so few tokens that they may be letters: prose is nothing for it. */
+export function knowsFew({ n_vocab }: Pick<ModelCard, "n_vocab">): boolean {
+  return (n_vocab ?? 0) >= 2 && (n_vocab ?? 0) <= MOST;
+}
+
 /** The letters of a model; null where its tokens are not a few letters. */
 export async function lettersFor(engine: Engine, model: ModelCard, signal: AbortSignal): Promise<Letters | null> {
   const n = model.n_vocab ?? 0;
-  if (n < 2 || n > MOST || !model.context_window) return null;
+  if (!knowsFew(model) || !model.context_window) return null;
   const ids = Array.from({ length: n }, (_, id) => id);
   const { tokens, special } = await engine.tokenise({ model: model.name, ids }, signal, "letters");
   if (special.some(Boolean) || tokens.some((token) => lettersOf(token).length !== 1)) return null;

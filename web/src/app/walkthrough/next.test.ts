@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { candidates, chanceAt, drawn } from "./next";
+import { chances as numbersOf } from "../../engine";
+import { candidates, drawn } from "./next";
 
 const LOGITS = [0, Math.log(4), Math.log(3), 0, Math.log(2)];
 const all = { temperature: 1, topK: 0, topP: 1 };
@@ -38,17 +39,18 @@ describe("candidates", () => {
     expect(chances({ topK: 99 })).toEqual(chances({}));
   });
 
-  it("are drawn as often as their chances say", () => {
+  it("are drawn as often as their chances say, in the order of their ids", () => {
     const found = candidates(LOGITS, { ...all, topK: 3 });
     const n = 20_000;
     const counts = new Map<number, number>();
+    const numbers = numbersOf(7);
     for (let i = 0; i < n; i++) {
-      const { id } = drawn(found, chanceAt(7, i));
+      const { id } = drawn(found, numbers.next().value);
       counts.set(id, (counts.get(id) ?? 0) + 1);
     }
     for (const { id, chance } of found) expect((counts.get(id) ?? 0) / n).toBeCloseTo(chance, 1);
     expect(counts.get(0)).toBeUndefined();
-    expect(drawn(found, 0.9999999).id).toBe(4);
-    expect([chanceAt(1, 2), chanceAt(1, 2)]).toEqual([chanceAt(1, 2), chanceAt(1, 2)]);
+    expect([0, 0.45, 0.78, 0.9999999, 1].map((at) => drawn(found, at).id)).toEqual([1, 2, 4, 4, 4]);
+    expect(drawn(candidates(LOGITS, { ...all, temperature: 0 }), 0.999).id).toBe(1);
   });
 });

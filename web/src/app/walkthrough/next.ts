@@ -41,26 +41,20 @@ export function candidates(logits: ArrayLike<number>, { temperature, topK, topP 
 }
 
 /**
- * One of them, by its chance.
+ * One of them, by its chance: where the sum of chances, in the order of ids, passes a number.
+ *
+ * In the order of ids, as Python draws: of two machines whose chances differ in the last digit, both draw the same.
  *
  * @param at a number from 0 up to 1.
  */
 export function drawn(from: readonly Candidate[], at: number): Candidate {
+  const kept = from.filter(({ chance }) => chance > 0).sort((a, b) => a.id - b.id);
   let below = 0;
-  for (const one of from) {
+  for (const one of kept) {
     below += one.chance;
     if (at < below) return one;
   }
-  return from.findLast((one) => one.chance > 0) ?? from[0]!;
-}
-
-/** A number from 0 up to 1 that is the same for the same seed and position. Source: T. Ettinger's mulberry32. */
-export function chanceAt(seed: number, position: number): number {
-  let a = (seed + Math.imul(position + 1, 0x9e3779b9)) | 0;
-  a = (a + 0x6d2b79f5) | 0;
-  let t = Math.imul(a ^ (a >>> 15), 1 | a);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  return kept.at(-1) ?? from[0]!;
 }
 
 function softmax(scores: readonly number[]): number[] {
