@@ -58,7 +58,9 @@ export function leadOf(tokeniser: Tokeniser, before: string, bos: boolean): Lead
   const ids = rest ? [...tokeniser.encode(rest, bos).tokens.ids] : beginning(tokeniser, bos);
   if (!ids.length) {
     const what = tokeniser.bosId === null ? "" : "give bos=True, or ";
-    throw refused(`nothing stands before the blank, so nothing predicts what is in it; ${what}put something before it.`);
+    throw refused(
+      `nothing stands before the blank, so nothing predicts what is in it; ${what}put something before it.`,
+    );
   }
   return { ids, space, shown };
 }

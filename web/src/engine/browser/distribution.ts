@@ -74,9 +74,7 @@ export function samplerOf(asked: SampleRequest): Sampler {
   if (method === "greedy" && used)
     throw refused(`${used[0]} was given, which greedy does not use; add method="sample", or leave it out.`);
   if (!(temperature > 0 && temperature < Infinity))
-    throw refused(
-      `temperature=${temperature} was given; it must be above 0. The likeliest token is method="greedy".`,
-    );
+    throw refused(`temperature=${temperature} was given; it must be above 0. The likeliest token is method="greedy".`);
   if (topK !== null && !(Number.isInteger(topK) && topK >= 1))
     throw refused(`top_k=${topK} was given; it must be a whole number from 1 on.`);
   if (topP !== null && !(topP > 0 && topP <= 1))

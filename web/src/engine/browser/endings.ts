@@ -44,11 +44,7 @@ export async function scoreEndings(
 }
 
 /** The log-probability of one token at each of many places, from what the head reads there. */
-export async function tokenLogprobs(
-  reader: Reader,
-  vectors: Float32Array,
-  ids: readonly number[],
-): Promise<number[]> {
+export async function tokenLogprobs(reader: Reader, vectors: Float32Array, ids: readonly number[]): Promise<number[]> {
   const { n_rows: nRows, d_model: width } = reader.model.manifest.io;
   const step = Math.max(1, Math.floor(LOGITS / nRows));
   const found: number[] = [];

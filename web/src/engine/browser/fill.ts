@@ -99,13 +99,7 @@ interface Weighed {
   readonly joined: boolean;
 }
 
-function candidate(
-  { before }: Blank,
-  shown: string,
-  word: string,
-  tokens: Tokens,
-  scores: readonly number[],
-): Weighed {
+function candidate({ before }: Blank, shown: string, word: string, tokens: Tokens, scores: readonly number[]): Weighed {
   const length = [...before].length;
   const [start, end] = [length - shown.length, length + [...word].length];
   const span = (i: number) => [tokens.spans[2 * i]!, tokens.spans[2 * i + 1]!] as const;

@@ -211,7 +211,11 @@ export class Graphs {
   }
 
   #whole(numbers: ArrayLike<number>, shape: readonly number[] = [numbers.length]): Tensor {
-    return new this.#ort.Tensor("int64", BigInt64Array.from(numbers as ArrayLike<number> & Iterable<number>, BigInt), shape);
+    return new this.#ort.Tensor(
+      "int64",
+      BigInt64Array.from(numbers as ArrayLike<number> & Iterable<number>, BigInt),
+      shape,
+    );
   }
 }
 
@@ -223,7 +227,35 @@ export const NO_WASM =
 export function requireWasm(): void {
   // The smallest module with such a number in it: (func (result v128) i32.const 0 i8x16.splat).
   const probe = Uint8Array.of(
-    0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
+    0,
+    97,
+    115,
+    109,
+    1,
+    0,
+    0,
+    0,
+    1,
+    5,
+    1,
+    96,
+    0,
+    1,
+    123,
+    3,
+    2,
+    1,
+    0,
+    10,
+    8,
+    1,
+    6,
+    0,
+    65,
+    0,
+    253,
+    15,
+    11,
   );
   if (typeof WebAssembly !== "object" || !WebAssembly.validate(probe)) throw refused(NO_WASM);
 }

@@ -76,9 +76,7 @@ export function planTrace({ card, io }: Manifest, tokeniser: Tokeniser, asked: T
 export function requireIds(nRows: number, ids: readonly number[]): void {
   ids.forEach((id, position) => {
     if (!(Number.isInteger(id) && 0 <= id && id < nRows))
-      throw refused(
-        `token id ${id} at position ${position} is outside this model's vocabulary (0 to ${nRows - 1}).`,
-      );
+      throw refused(`token id ${id} at position ${position} is outside this model's vocabulary (0 to ${nRows - 1}).`);
   });
 }
 

@@ -16,7 +16,8 @@ export async function* sample(model: Model, asked: SampleRequest, signal: AbortS
   const sampler = samplerOf(asked);
   const { n = 32, seed = 0, bos = false, first = null } = asked;
   if (!Number.isInteger(n) || n < 1) throw refused(`n=${n} was given; it takes at least 1 further token.`);
-  if (n > card.limits.new_tokens) throw refused(`n=${n} was given; at most ${card.limits.new_tokens} are added at once.`);
+  if (n > card.limits.new_tokens)
+    throw refused(`n=${n} was given; at most ${card.limits.new_tokens} are added at once.`);
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw refused(`seed=${seed} was given; it must be a whole number from 0 on.`);
   const ids = asked.text === "" ? [...beginning(tokeniser, bos)] : [...textOf(tokeniser, asked).tokens.ids];

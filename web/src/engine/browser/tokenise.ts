@@ -149,8 +149,7 @@ export class Tokeniser {
   }
 
   requireBos(): number {
-    if (this.bosId === null)
-      throw refused("bos=True was given, but this tokenizer has no BOS token. Leave it out.");
+    if (this.bosId === null) throw refused("bos=True was given, but this tokenizer has no BOS token. Leave it out.");
     return this.bosId;
   }
 

@@ -28,9 +28,7 @@ export function rowOf(window: Window, position: number): number {
 export function planWindows(length: number, context: number, stride: number | null, prefix: number): Window[] {
   const room = context - prefix;
   if (context && room < 1)
-    throw refused(
-      `a window of ${context} tokens has no room beside ${prefix} tokens of prefix; give a larger one.`,
-    );
+    throw refused(`a window of ${context} tokens has no room beside ${prefix} tokens of prefix; give a larger one.`);
   if (stride !== null && (stride < 1 || (context && stride > room)))
     throw refused(`a stride of ${stride} was given; it must be from 1 to ${room}, the tokens that a window holds.`);
   if (!context || length <= context) return [{ prefix: 0, start: 0, stop: length, first: 0 }];

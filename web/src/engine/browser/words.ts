@@ -23,7 +23,7 @@ const ANCHORS = ["\n", ".", "a", "0"];
 
 /** The tokens of whatever was given. */
 export function textOf(tokeniser: Tokeniser, { text, ids, bos = false }: Source): { tokens: Tokens; bos: Bos } {
-  if ((text ?? null) === null === ((ids ?? null) === null))
+  if (((text ?? null) === null) === ((ids ?? null) === null))
     throw refused("give either a text or ids, one of the two.");
   if (typeof text === "string") return tokeniser.encode(text, bos);
   const given = [...(ids ?? [])];

@@ -1,0 +1,54 @@
+// What the page and the worker say to each other: questions by number, their answers, and files that the worker needs.
+//
+// Traces travel as the bytes of their files, numbers in transferred buffers; everything else is plain data.
+
+import type { LocalEngine } from "./local";
+import type { Manifest, Site, StoredFile } from "./manifest";
+import type { Trouble } from "../engine";
+
+/** Questions with one answer. */
+export type One =
+  | "models" | "texts" | "shapes" | "tokenise" | "replace" | "fill" | "ask" | "graph" | "run" | "tile" | "explain" | "save"; // prettier-ignore
+
+/** Questions with a row of answers. */
+export type Many = "trace" | "sample";
+
+/** The arguments of a question, its signal left out. */
+export type Arguments<Method extends One | Many> =
+  Parameters<LocalEngine[Method]> extends infer All
+    ? { [Place in keyof All]: All[Place] extends AbortSignal ? null : All[Place] }
+    : never;
+
+export type ToWorker =
+  | { readonly kind: "one"; readonly id: number; readonly method: One; readonly with: readonly unknown[] }
+  | { readonly kind: "many"; readonly id: number; readonly method: Many; readonly with: readonly unknown[] }
+  | { readonly kind: "prepare"; readonly id: number; readonly model: string }
+  | { readonly kind: "cancel"; readonly id: number }
+  /** What the worker asked the store for. */
+  | { readonly kind: "stored"; readonly id: number; readonly value: Site | Manifest | ArrayBuffer }
+  | { readonly kind: "progress"; readonly id: number; readonly done: number; readonly total: number }
+  | { readonly kind: "lost"; readonly id: number; readonly failure: Failure };
+
+export type FromWorker =
+  | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
+  /** One of a row. A trace's piece comes as `bytes`. */
+  | { readonly kind: "next"; readonly id: number; readonly value: unknown; readonly bytes?: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "end"; readonly id: number }
+  | { readonly kind: "failed"; readonly id: number; readonly failure: Failure }
+  | { readonly kind: "step"; readonly id: number; readonly said: string; readonly done: number; readonly total: number }
+  | { readonly kind: "store"; readonly id: number; readonly asked: Stored }
+  | { readonly kind: "leave"; readonly id: number };
+
+/** What a worker needs of the store. */
+export type Stored =
+  | { readonly what: "site" }
+  | { readonly what: "program" }
+  | { readonly what: "manifest"; readonly model: string }
+  | { readonly what: "file"; readonly model: string; readonly file: StoredFile };
+
+/** An error in plain data. */
+export interface Failure {
+  readonly trouble: Trouble | "abort";
+  readonly message: string;
+  readonly retryAfter: number | null;
+}

@@ -1,0 +1,144 @@
+// The worker: it owns ONNX Runtime and the models, so that the page never waits. Files come from the page's store.
+
+import * as ort from "onnxruntime-web/wasm";
+import glue from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+
+import { EngineError } from "../engine";
+import { LocalEngine, type Runtime } from "./local";
+import type { Manifest, OnProgress, Site, Store } from "./manifest";
+import type { FromWorker, Stored, ToWorker } from "./messages";
+import { fromPlain, SIGNAL, toPlain } from "./wire";
+import { traceBytes } from "./write";
+
+interface Host {
+  postMessage(message: FromWorker, transfer?: Transferable[]): void;
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  readonly crossOriginIsolated: boolean;
+}
+
+const host = globalThis as unknown as Host;
+
+interface Awaited {
+  readonly resolve: (value: Site | Manifest | ArrayBuffer) => void;
+  readonly reject: (error: Error) => void;
+  readonly onProgress: OnProgress;
+}
+
+const awaited = new Map<number, Awaited>();
+const questions = new Map<number, AbortController>();
+let asked = 0;
+
+/** The page's store, asked by message. */
+const store: Store = {
+  site: (signal) => stored({ what: "site" }, signal) as Promise<Site>,
+  program: (signal) => stored({ what: "program" }, signal) as Promise<ArrayBuffer>,
+  manifest: (model, signal) => stored({ what: "manifest", model }, signal) as Promise<Manifest>,
+  file: (model, file, signal, onProgress) =>
+    stored({ what: "file", model, file }, signal, onProgress) as Promise<ArrayBuffer>,
+};
+
+function stored(what: Stored, signal: AbortSignal, onProgress: OnProgress = () => undefined) {
+  const id = ++asked;
+  return new Promise<Site | Manifest | ArrayBuffer>((resolve, reject) => {
+    awaited.set(id, { resolve, reject, onProgress });
+    signal.addEventListener("abort", () => host.postMessage({ kind: "leave", id }), { once: true });
+    host.postMessage({ kind: "store", id, asked: what });
+  }).finally(() => awaited.delete(id));
+}
+
+let runtime: Promise<Runtime> | null = null;
+
+/** ONNX Runtime with the program that the store has: it fetches nothing by itself. */
+function started(): Promise<Runtime> {
+  runtime ??= start().catch((error: unknown) => {
+    runtime = null;
+    throw error;
+  });
+  return runtime;
+}
+
+async function start(): Promise<Runtime> {
+  const { wasm } = ort.env;
+  wasm.wasmBinary = await store.program(new AbortController().signal);
+  wasm.wasmPaths = { mjs: new URL(glue, import.meta.url).href };
+  // Threads need a page that shares nothing with others, which ordinary hosts do not give.
+  wasm.numThreads = host.crossOriginIsolated ? Math.min(4, Math.ceil(navigator.hardwareConcurrency / 2)) : 1;
+  wasm.proxy = false;
+  return { ort, versions: { "onnxruntime-web": ort.env.versions.web ?? "" } };
+}
+
+const engine = new LocalEngine(store, started);
+
+host.onmessage = ({ data }) => {
+  switch (data.kind) {
+    case "cancel":
+      questions.get(data.id)?.abort();
+      return;
+    case "stored":
+      awaited.get(data.id)?.resolve(data.value);
+      return;
+    case "progress":
+      awaited.get(data.id)?.onProgress(data.done, data.total);
+      return;
+    case "lost":
+      awaited.get(data.id)?.reject(fromPlain(data.failure));
+      return;
+    default:
+      void answer(data);
+  }
+};
+
+type Question = Extract<ToWorker, { kind: "one" | "many" | "prepare" }>;
+
+async function answer(question: Question): Promise<void> {
+  const { id } = question;
+  const controller = new AbortController();
+  questions.set(id, controller);
+  try {
+    if (question.kind === "many") {
+      await row(question, controller.signal);
+      host.postMessage({ kind: "end", id });
+      return;
+    }
+    if (question.kind === "prepare") {
+      const tell = (said: string, done: number, total: number) =>
+        host.postMessage({ kind: "step", id, said, done, total });
+      await engine.prepare(question.model, controller.signal, tell);
+      host.postMessage({ kind: "answer", id, value: null });
+      return;
+    }
+    const ask = engine[question.method] as (...given: unknown[]) => Promise<unknown>;
+    const value = await ask.apply(engine, filled(question.with, controller.signal));
+    host.postMessage({ kind: "answer", id, value });
+  } catch (error) {
+    if (!(error instanceof EngineError)) console.error(error);
+    host.postMessage({ kind: "failed", id, failure: toPlain(error) });
+  } finally {
+    questions.delete(id);
+  }
+}
+
+async function row(
+  { id, method, with: given }: Extract<Question, { kind: "many" }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const all = filled(given, signal);
+  if (method === "sample") {
+    for await (const value of engine.sample(...(all as Parameters<LocalEngine["sample"]>)))
+      host.postMessage({ kind: "next", id, value });
+    return;
+  }
+  for await (const said of engine.trace(...(all as Parameters<LocalEngine["trace"]>))) {
+    if (said.kind !== "piece") host.postMessage({ kind: "next", id, value: said });
+    else {
+      const bytes = traceBytes(said.piece);
+      host.postMessage({ kind: "next", id, value: null, bytes }, [bytes.buffer]);
+    }
+  }
+}
+
+/** The arguments with the signal in its place. */
+function filled(given: readonly unknown[], signal: AbortSignal): unknown[] {
+  return given.map((one) => (one === SIGNAL ? signal : one));
+}
+
