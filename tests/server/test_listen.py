@@ -161,6 +161,23 @@ def test_a_reader_who_goes_away_stops_the_computing(gated: Gated, no_page: Path)
     assert gated.stopped == ["ABC"]
 
 
+def test_a_reader_whose_machine_is_gone_without_a_word_stops_the_computing(gated: Gated, no_page: Path) -> None:
+    repair = 19  # TCP_REPAIR: what is closed in this state tells nobody
+    with serving([gated], Settings(app=no_page, silent_seconds=1)) as (port, _):
+        one = connected(port)
+        one.sendall(request("trace", {"model": "gated", "text": "ABC"}))
+        assert gated.began.acquire(timeout=PATIENCE)
+        try:
+            one.setsockopt(socket.IPPROTO_TCP, repair, 1)
+        except OSError:
+            gated.go.set()
+            one.close()
+            pytest.skip("only Linux, and who may, can make a connection vanish")
+        one.close()
+        assert gated.ended.acquire(timeout=PATIENCE)
+    assert gated.stopped == ["ABC"]
+
+
 def test_two_hundred_connections_at_once(sort: Scope, no_page: Path) -> None:
     body = {"model": "embedded:sort", "text": "ABCABC"}
     with serving([sort], Settings(app=no_page, waiting=50)) as (port, _):

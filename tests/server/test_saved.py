@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import re
 import struct
+import tempfile
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logitscope.render.page import EMBEDDED
 from logitscope.scope import Scope
 from logitscope.server import Settings, create_app
 from logitscope.trace import Trace, merge, open_trace
@@ -63,6 +68,26 @@ async def test_what_is_saved_is_the_file_that_python_writes(
     found, wanted = open_trace(tmp_path / "it"), merge(sort.pieces("CBABBC", top_k=3))
     for name, array in wanted.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], array)
+
+
+async def test_a_page_of_it_is_the_librarys(client: httpx2.AsyncClient, sort: Scope) -> None:
+    response = await client.post("/api/save", json={"model": "embedded:sort", "text": "CBABBC", "format": "html"})
+    if response.status_code == 413:
+        assert "built without its pages" in response.json()["error"]  # LOGITSCOPE_NO_WEB
+        return
+    assert 'filename="logitscope.html"' in response.headers["content-disposition"]
+    page = response.text
+    (held,) = re.findall(f'<script type="{re.escape(EMBEDDED)}">([^<]*)</script>', page)
+    found = open_bytes(zlib.decompress(base64.b64decode(held)))
+    for name, array in merge(sort.pieces("CBABBC")).arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
+
+
+def open_bytes(content: bytes) -> Trace:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "it.safetensors"
+        path.write_bytes(content)
+        return open_trace(path)
 
 
 @pytest.mark.parametrize("format_", ["json", "csv", "parquet"])

@@ -148,8 +148,8 @@ class TraceRequest(Reading):
 class SaveRequest(TraceRequest):
     """Asks for a trace as a file."""
 
-    format: Literal["safetensors", "json", "csv", "parquet"] = "safetensors"
-    """`safetensors` is the trace file, which opens again; the others are for other programs."""
+    format: Literal["safetensors", "html", "json", "csv", "parquet"] = "safetensors"
+    """`safetensors` is the trace file, which opens again; `html` a page of it; the others are for other programs."""
 
 
 class Limits(Said):

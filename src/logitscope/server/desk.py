@@ -145,7 +145,7 @@ class Desk:
         def compute(job: Job) -> Chunks:
             self._checked(served, options)
             trace = merge(served.scope.pieces(**options, cancelled=job.cancelled))
-            yield to_bytes(trace) if asked.format == "safetensors" else file_bytes(trace, asked.format)
+            yield file_bytes(trace, asked.format)
 
         return self.submit(served.worker, compute, "save", page)
 

@@ -1,7 +1,7 @@
 """The application on a socket: clients that are slow or half-open time out, and Ctrl-C ends what is in flight.
 
 The one file that touches uvicorn. What uvicorn itself does not time out is added here: the head of a request that does
-not come, and a reader who takes nothing. Knows no routes and no models.
+not come, a reader who takes nothing, and one whose machine is gone without a word. Knows no routes and no models.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ def _protocol(settings: Settings) -> type[H11Protocol]:
             if len(self.connections) > settings.connections:
                 transport.abort()
                 return
+            _watch_over(transport.get_extra_info("socket"), settings.silent_seconds)
             self._await_head()
 
         def connection_lost(self, exc: Exception | None) -> None:
@@ -220,6 +221,26 @@ def _protocol(settings: Settings) -> type[H11Protocol]:
                 setattr(self, timer, None)
 
     return Patient
+
+
+def _watch_over(connected: socket.socket, seconds: float) -> None:
+    """Lets the system ask whether the other side is still there, also while nothing is sent because it is computed.
+
+    A client that closes says so; one whose machine sleeps, or whose network is gone, does not. The system notices where
+    its questions, or what was sent, stay without an answer, and the connection is lost as if it had been closed.
+    """
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    each = max(1, round(seconds / 3))  # asked after a third of it, and twice more
+    for name, value in {
+        "TCP_KEEPIDLE": each,
+        "TCP_KEEPALIVE": each,  # as macOS calls it
+        "TCP_KEEPINTVL": each,
+        "TCP_KEEPCNT": 2,
+        "TCP_USER_TIMEOUT": round(1000 * seconds),  # of what was sent; Linux alone has it
+    }.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _no_http() -> bytes:

@@ -13,7 +13,9 @@ from pathlib import Path
 import anyio.to_thread
 
 from logitscope.errors import LogitscopeError
+from logitscope.render.page import render_page
 from logitscope.trace import Trace, open_trace, write
+from logitscope.trace.file import to_bytes
 
 __all__ = ["Upload", "file_bytes", "pieces_of", "receive"]
 
@@ -62,7 +64,11 @@ def pieces_of(upload: Upload) -> Iterator[Trace]:
 
 
 def file_bytes(trace: Trace, suffix: str) -> bytes:
-    """What `trace.write` puts into a file of this suffix."""
+    """What `trace.write` puts into a file of this suffix; of `html`, the page of `logitscope.to_html`."""
+    if suffix == "safetensors":
+        return to_bytes(trace)
+    if suffix == "html":
+        return render_page([trace]).encode()
     with tempfile.TemporaryDirectory(prefix="logitscope-") as folder:
         path = Path(folder) / f"trace.{suffix}"
         with _without_path(path):

@@ -42,6 +42,7 @@ class Settings:
         body_seconds: within which a request must have arrived; uploads get `upload_seconds`.
         send_seconds: a reader who takes nothing for so long is given up.
         header_seconds: within which the head of a request must have arrived.
+        silent_seconds: a client whose machine answers nothing for so long is taken to have left, computing or not.
         trace_bytes: the largest trace, all its arrays together.
         uploads: saved traces that are received or read at one time.
         pages: open pages whose unchanged beginnings are remembered.
@@ -66,6 +67,7 @@ class Settings:
     upload_seconds: float = 120.0
     send_seconds: float = 30.0
     header_seconds: float = 10.0
+    silent_seconds: float = 30.0
     trace_bytes: int = 512 * MIB
     uploads: int = 2
     pages: int = 16

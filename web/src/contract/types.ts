@@ -248,6 +248,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Several parts of blocks of a run, each as soon as it is there
+         * @description Frames of kind 0 are such as /api/tile answers, in the order in which they were asked for.
+         */
+        post: operations["tiles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/explain": {
         parameters: {
             query?: never;
@@ -764,11 +784,11 @@ export interface components {
             /** @description New tokens per further window of a longer text; null for half a window. */
             stride?: number | null;
             /**
-             * @description `safetensors` is the trace file, which opens again; the others are for other programs.
+             * @description `safetensors` is the trace file, which opens again; `html` a page of it; the others are for other programs.
              * @default safetensors
              * @enum {string}
              */
-            format?: "safetensors" | "json" | "csv" | "parquet";
+            format?: "safetensors" | "html" | "json" | "csv" | "parquet";
         };
         /** @description A known model for the sense of size: its computation without any numbers in it. */
         Shape: {
@@ -787,10 +807,8 @@ export interface components {
             /** @description The character (code point) that the text is about. */
             focus: number;
         };
-        /** @description Asks for a part of a block, or for averages of it. */
-        TileRequest: {
-            model: string;
-            run: string;
+        /** @description A part of a block, or averages of it. */
+        TilePart: {
             block: string;
             /** @description For each axis the first coordinate and one past the last. */
             ranges: number[][];
@@ -800,6 +818,26 @@ export interface components {
              * @default 0
              */
             level?: number;
+        };
+        /** @description Asks for a part of a block, or for averages of it. */
+        TileRequest: {
+            block: string;
+            /** @description For each axis the first coordinate and one past the last. */
+            ranges: number[][];
+            /**
+             * @description A cell of the answer is the mean of 2^level times 2^level cells along the last two axes; what the mask leaves out
+             *     does not count.
+             * @default 0
+             */
+            level?: number;
+            model: string;
+            run: string;
+        };
+        /** @description Asks for several parts at once. */
+        TilesRequest: {
+            model: string;
+            run: string;
+            parts: components["schemas"]["TilePart"][];
         };
         /** @description Asks for the tokens of a text, without running the model. */
         TokeniseRequest: {
@@ -966,7 +1004,9 @@ export type SampleRequest = components['schemas']['SampleRequest'];
 export type SaveRequest = components['schemas']['SaveRequest'];
 export type Shape = components['schemas']['Shape'];
 export type StartingText = components['schemas']['StartingText'];
+export type TilePart = components['schemas']['TilePart'];
 export type TileRequest = components['schemas']['TileRequest'];
+export type TilesRequest = components['schemas']['TilesRequest'];
 export type TokeniseRequest = components['schemas']['TokeniseRequest'];
 export type Tokenised = components['schemas']['Tokenised'];
 export type TraceRequest = components['schemas']['TraceRequest'];
@@ -2499,6 +2539,141 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked by a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description There is no such model. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A newer request of the same page took its place. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The run was forgotten; ask for it again, and then this. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description More than this server allows, or than there is memory for. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not the type of body that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked under a name that is not this server's. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Something in the request does not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A defect of the server. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Busy: `Retry-After` says when to ask again. Or the server is being stopped. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    tiles: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any name of one open page. A newer request of the same page to the same route takes the place of its older one, and what was computed of an unchanged beginning of a text is kept for it. A page that shows two texts or two models at once uses a name for each. */
+                "X-Logitscope-Page"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TilesRequest"];
+            };
+        };
+        responses: {
+            /** @description Frames: 1 byte kind, 4 bytes length (little-endian), payload. Kind 0: a piece of a trace as `Trace.save` writes it; 1: JSON; 2: a Failure, which ends the stream; 3: the end. A stream that ends with neither 2 nor 3 was cut. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.logitscope.frames": string;
                 };
             };
             /** @description The request cannot be read. */
