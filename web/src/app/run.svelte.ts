@@ -15,6 +15,10 @@ export type Status =
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "gone"; readonly message: string };
 
+/** Milliseconds after which a question is asked again that another one took the place of, and how often. */
+const AGAIN = 150;
+const TIMES = 5;
+
 export class Run {
   /** What is known, of `asked` or still of an older question; pieces are merged as they come. */
   trace = $state.raw<Trace | null>(null);
@@ -28,6 +32,7 @@ export class Run {
   #controller = new AbortController();
   /** Seconds that the last trace took: a slow model is asked less often while somebody types. */
   #pace = 0;
+  #superseded = 0;
 
   constructor(engine: Tracing, lane?: string) {
     this.#engine = engine;
@@ -43,6 +48,7 @@ export class Run {
     const key = JSON.stringify(request);
     if (key === this.#asked) return;
     this.#asked = key;
+    this.#superseded = 0;
     this.withdraw();
     if (request === null) {
       this.trace = null;
@@ -80,7 +86,8 @@ export class Run {
       if (signal.aborted || isAbort(error)) return;
       const trouble = error instanceof EngineError ? error.trouble : "failed";
       const message = error instanceof Error ? error.message : String(error);
-      if (trouble === "superseded") return;
+      // A question that was withdrawn can reach the engine after this one, which then gives way to it.
+      if (trouble === "superseded" && this.#superseded++ < TIMES) return void this.#follow(request, AGAIN, signal);
       this.status = { kind: trouble === "gone" || trouble === "cut" ? "gone" : "refused", message };
       if (this.status.kind === "gone") await this.#recover(signal);
     }

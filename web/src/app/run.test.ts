@@ -117,3 +117,20 @@ it("asks nothing for nothing", () => {
   expect(run.status).toEqual({ kind: "idle" });
   expect(run.trace).toBeNull();
 });
+
+it("asks again where a question that it had withdrawn took the place of its newest one, but not for ever", async () => {
+  run.ask(asking("a"));
+  await engine.tell(new EngineError("superseded", "a newer request took the place of this one."));
+  expect(run.status.kind).toBe("working");
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(engine.asked).toEqual([asking("a"), asking("a")]);
+  await engine.tell(piece(late));
+  await engine.tell(null);
+  expect(run.status.kind).toBe("done");
+  run.ask(asking("b"));
+  for (let i = 0; i < 20 && run.status.kind === "working"; i++) {
+    await engine.tell(new EngineError("superseded", "a newer request took the place of this one."));
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+  expect(run.status.kind).toBe("refused");
+});

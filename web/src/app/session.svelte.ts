@@ -51,6 +51,8 @@ export class Session {
     const next = { ...before, ...change };
     if (samePlace(before, next)) return;
     this.place = next;
+    // What the pointer was over is gone with its view, and no leaving of it is told.
+    if (next.view !== before.view || next.file !== before.file) this.hover = null;
     clearTimeout(this.#writing);
     if (this.#silent) return;
     // What was typed since the address was last written belongs to the place that is left.

@@ -36,6 +36,8 @@ export const DEFAULTS = {
   marks: "breaks",
   /** The stretch of the legend that is shown, such as `0.25:0.5` of its length; empty for all. */
   brush: "",
+  /** How long the bars of alternatives are: `linear`, or `log`. */
+  bars: "linear",
   /** An edited text is coloured by what the edit changed. */
   changes: true,
   /** What an edited text is held against: as it was before the `last` edit, or before `all` of them. */

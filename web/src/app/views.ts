@@ -3,11 +3,13 @@
 import type { Component } from "svelte";
 
 import type { Engine, ModelCard, TraceRequest } from "../engine";
+import type { KeyGroup } from "../marks/keys";
 import type { Trace } from "../trace";
 import type { Place } from "./address";
 import type { Status } from "./run.svelte";
 import type { Settings } from "./settings";
 import type { Other } from "./compare/other";
+import { EDIT_KEYS } from "./text/editing";
 import { TRACED } from "./traced";
 import WalkthroughView from "./walkthrough/WalkthroughView.svelte";
 
@@ -51,6 +53,8 @@ export interface View {
   readonly component: Component<ViewProps>;
   /** A short "how to read this", a paragraph each. */
   readonly help: readonly string[];
+  /** What its keys do, by where the focus is. */
+  readonly keys: readonly KeyGroup[];
   /** What has to be read for it, beside the text: stages, histogram, watched tokens. */
   readonly needs: (place: Place, model: ModelCard) => Partial<TraceRequest>;
   /** Whether two texts or models can be compared in it. */
@@ -65,8 +69,47 @@ export interface View {
 const EDITING =
   "Choose another token for a kept one, or type one, and the text is read again with all others kept as they are: colours then say what each later token costs more or less. Continue lets the model go on from there; a blank, ____, lists what fits between what stands before and after it.";
 
+const EDITING_KEYS: readonly KeyGroup[] = [
+  {
+    title: "While typing",
+    keys: [{ keys: ["Escape"], what: "from the text to its tokens; stops a continuation" }],
+  },
+  { title: "Outside the text", keys: EDIT_KEYS },
+];
+
+const WALKTHROUGH_KEYS: readonly KeyGroup[] = [
+  {
+    title: "In the guide",
+    keys: [
+      { keys: [" "], what: "go on, or stop" },
+      { keys: ["Backspace"], what: "play again from the beginning of the chapter" },
+    ],
+  },
+  {
+    title: "In the picture",
+    keys: [
+      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], what: "move; after Enter, from cell to cell" },
+      { keys: ["Enter"], what: "walk from cell to cell, then keep one" },
+      { keys: ["Escape"], what: "move again" },
+      { keys: ["q", "e"], what: "turn" },
+      { keys: ["+", "-"], what: "nearer, farther" },
+      { keys: ["r"], what: "the whole model" },
+      { keys: ["f"], what: "fly to the cell" },
+    ],
+  },
+  {
+    title: "In the table",
+    keys: [
+      { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], what: "from cell to cell" },
+      { keys: ["Enter", " "], what: "keep the cell" },
+    ],
+  },
+];
+
 export const VIEWS: readonly View[] = [
-  ...TRACED.map((one) => (one.id === "text" ? { ...one, help: [...one.help, EDITING] } : one)),
+  ...TRACED.map((one) =>
+    one.id === "text" ? { ...one, help: [...one.help, EDITING], keys: [...one.keys, ...EDITING_KEYS] } : one,
+  ),
   {
     id: "walkthrough",
     title: "Walkthrough",
@@ -76,6 +119,7 @@ export const VIEWS: readonly View[] = [
       "The panel says how the chosen number came about, with the numbers that it was made of, the largest contributions first. Click one of them to see where that came from, and step back again. The same is worked out once more in double precision; the last line says how far the two are apart.",
       "Each tensor has a colour scale of its own, from blue below 0 to orange above it; its legend says how far it reaches. Hatched cells are left out by the causal mask.",
     ],
+    keys: WALKTHROUGH_KEYS,
     needs: () => ({}),
     reads: true,
     wide: true,

@@ -6,6 +6,8 @@ import { EngineError, isAbort, pause, type Engine, type SampleRequest, type Step
 export interface Beginning {
   readonly ids: readonly number[];
   readonly from: number;
+  /** What the model reads of them: the last of those that stand before it, where not all fit. */
+  readonly read: readonly number[];
 }
 
 export class Draft {
@@ -30,7 +32,7 @@ export class Draft {
     this.running = true;
     const { signal } = this.#controller;
     try {
-      await this.#follow({ ...how, ids: of.ids.slice(0, of.from) }, signal);
+      await this.#follow({ ...how, ids: [...of.read] }, of.from - of.read.length, signal);
     } catch (error) {
       if (signal.aborted || isAbort(error)) return;
       this.trouble = error instanceof Error ? error.message : String(error);
@@ -55,12 +57,13 @@ export class Draft {
     this.trouble = "";
   }
 
-  async #follow(request: SampleRequest, signal: AbortSignal): Promise<void> {
+  /** @param left tokens of the text before those that are read. */
+  async #follow(request: SampleRequest, left: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
         for await (const step of this.#engine.sample(request, signal)) {
           if (signal.aborted) return;
-          this.steps = [...this.steps, step];
+          this.steps = [...this.steps, { ...step, position: step.position + left }];
         }
         return;
       } catch (error) {

@@ -3,6 +3,14 @@
 // A text area knows one kind of line break: CRLF becomes LF in it. Here the text stays what it was outside of what was
 // typed. Knows no DOM.
 
+import type { KeyHelp } from "../../marks/keys";
+
+/** Keys that take edits back, wherever nothing is being typed. */
+export const EDIT_KEYS: readonly KeyHelp[] = [
+  { keys: ["Ctrl+z"], what: "undo a replaced token" },
+  { keys: ["Ctrl+Shift+z", "Ctrl+y"], what: "redo it" },
+];
+
 /** The text as a text area shows it. */
 export function shown(text: string): string {
   return text.replace(/\r\n?/g, "\n");

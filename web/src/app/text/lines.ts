@@ -3,6 +3,10 @@
 // Lines are blocks of their own, so that each finds its own direction; chunks are what is coloured only near the screen,
 // so that a text of a hundred thousand characters does not freeze the page. Knows no DOM.
 
+import type { Trace } from "../../trace";
+import type { Shown } from "../../view";
+import { changed } from "./editing";
+
 /** What is drawn in one colour: a stretch of the text that is known, in UTF-16 code units. */
 export interface Stretch {
   readonly start: number;
@@ -24,6 +28,25 @@ export interface Line {
   readonly chunks: readonly Chunk[];
   /** The stretch that holds the line break; -1 where there is none or nothing is known. */
   readonly broken: number;
+}
+
+/**
+ * Where each run of what was read lies in what is shown now; of an older text, only the runs of the unchanged beginning.
+ *
+ * @param text what is shown.
+ */
+export function stretchesOf(trace: Trace, runs: readonly Shown[], text: string): Stretch[] {
+  const { units, text: read } = trace.tokens;
+  const same = read === text ? text.length : changed(read, text)[0];
+  const found: Stretch[] = [];
+  for (const run of runs) {
+    const start = units[run.start]!;
+    const end = start + run.text.length;
+    // The token at the edge of what is typed may become another one.
+    if (end > same || (end === same && same < read.length)) break;
+    found.push({ start, end });
+  }
+  return found;
 }
 
 /** Characters after which a chunk ends with the next stretch, or with the next good place of a plain text. */
