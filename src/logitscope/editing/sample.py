@@ -26,7 +26,7 @@ from logitscope.model.model import Model
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-__all__ = ["Method", "Sampler", "Step", "sample"]
+__all__ = ["Method", "Sampler", "Step", "ends_of", "sample"]
 
 Method = Literal["greedy", "sample"]
 
@@ -214,7 +214,7 @@ def _steps(
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     decoder.decode(b"".join(_bytes(model, i) for i in ids))  # a text of ids may end within a character
     limit = model.anatomy.context_window
-    ends = _ends(model) if stop_at_eos else frozenset()
+    ends = ends_of(model) if stop_at_eos else frozenset()
     given, fed = len(ids), ids
     for number in range(n):
         predicted = distribution(model, reader.read(fed)[-1])
@@ -253,7 +253,7 @@ def _bytes(model: Model, token_id: int) -> bytes:
     return b"" if token_id in vocabulary.special else vocabulary.pieces.get(token_id, b"")
 
 
-def _ends(model: Model) -> frozenset[int]:
+def ends_of(model: Model) -> frozenset[int]:
     """The tokens that the model, or else its tokenizer, says that a text ends with."""
     named: Any = getattr(getattr(model.hf, "generation_config", None), "eos_token_id", None)
     if named is None:

@@ -167,12 +167,12 @@ class Tokeniser:
         pieces = [b"" if s else self.bytes_of(i) for i, s in zip(ids, special, strict=True)]
         names = {int(i): self.bytes_of(i).decode(errors="replace") for i, s in zip(ids, special, strict=True) if s}
         first = special.index(False) if False in special else 0
-        if pieces[first].startswith(b" ") and self._puts_a_space_first:
+        if pieces[first].startswith(b" ") and self.puts_a_space_first:
             pieces[first] = pieces[first][1:]
         return Tokens.from_pieces(ids=list(ids), pieces=pieces, special=special, names=names)
 
     @cached_property
-    def _puts_a_space_first(self) -> bool:
+    def puts_a_space_first(self) -> bool:
         """Whether a text that begins with a letter is read as if a space stood before it."""
         ids = [int(i) for i in self.hf("a", add_special_tokens=False)["input_ids"]]
         return b"".join(self.bytes_of(i) for i in ids) == b" a"
@@ -197,9 +197,15 @@ class Tokeniser:
     @cached_property
     def _by_bytes(self) -> dict[bytes, int]:
         known = [i for i in reversed(range(self.n_tokens)) if self._knows(i)]
-        # SentencePiece writes only what it has no other token for as single bytes.
-        fallback = {i for i in known if not self._is_byte_level and _BYTE_TOKEN.fullmatch(str(self._token(i)))}
+        fallback = self.byte_tokens
         return {self.bytes_of(i): i for i in [*fallback, *(i for i in known if i not in fallback)]}
+
+    @cached_property
+    def byte_tokens(self) -> frozenset[int]:
+        """The tokens that SentencePiece has for single bytes, with which it writes what it has no other token for."""
+        if self._is_byte_level:
+            return frozenset()
+        return frozenset(i for i in range(self.n_tokens) if _BYTE_TOKEN.fullmatch(str(self._token(i))))
 
     def _prefix(self, text: str, ids: list[int], bos: bool) -> tuple[list[int], str]:
         encoded = self.hf(text, return_special_tokens_mask=bool(self._parts), verbose=False)

@@ -1,0 +1,101 @@
+"""What the parameters of a model do in a graph: products, lookups and norms, whatever form the weights are kept in.
+
+Everything is computed in fp32. Knows modules, not what order they come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from torch import Tensor, nn
+
+from logitscope.errors import ModelError
+from logitscope.export.blocks import BLOCK, Blocks
+from logitscope.export.nodes import CONTRIBUTED, FLOAT, Nodes, Value
+
+__all__ = ["activation", "linear", "look_up", "parameter", "product"]
+
+_FP32 = 1
+"""The accuracy that MatMulNBits computes with: fp32, never activations of eight bits."""
+
+
+def parameter(nodes: Nodes, tensor: Tensor) -> Value:
+    """A whole parameter, in fp32."""
+    return _as_fp32(nodes, nodes.weights.parameter(tensor))
+
+
+def product(nodes: Nodes, x: Value, matrix: Tensor, bias: Tensor | None = None, *, inputs_first: bool = False) -> Value:
+    """Rows `[row, input]` by a matrix, in fp32 `[row, output]`.
+
+    Args:
+        matrix: a parameter, `[output, input]` as linear layers keep theirs.
+        bias: a parameter.
+        inputs_first: the matrix is `[input, output]`.
+    """
+    name = nodes.weights.parameter(matrix)
+    blocks = nodes.weights.blocks(name)
+    offset = None if bias is None else parameter(nodes, bias)
+    if blocks is None:
+        return nodes("Gemm", x, _as_fp32(nodes, name), offset, transB=int(not inputs_first))
+    y = nodes(
+        "MatMulNBits", x, nodes.weight(f"{name}.codes"), nodes.weight(f"{name}.scales").cast(FLOAT),
+        domain=CONTRIBUTED, K=blocks.n_inputs, N=blocks.n_outputs, bits=blocks.bits, block_size=BLOCK,
+        accuracy_level=_FP32,
+    )  # fmt: skip
+    return y if offset is None else y + offset
+
+
+def linear(nodes: Nodes, x: Value, module: Any) -> Value:
+    """Rows through a linear layer, of PyTorch's kind or of GPT-2's."""
+    return product(nodes, x, module.weight, module.bias, inputs_first=not isinstance(module, nn.Linear))
+
+
+def look_up(nodes: Nodes, embedding: Tensor, ids: Value) -> Value:
+    """Rows of an embedding, in fp32: rows are picked first, so that nobody turns the whole of it into fp32."""
+    name = nodes.weights.parameter(embedding)
+    blocks = nodes.weights.blocks(name)
+    if blocks is None:
+        return nodes("Gather", nodes.weight(name), ids, axis=0).cast(FLOAT)
+    codes = nodes("Gather", nodes.weight(f"{name}.codes"), ids, axis=0).cast(FLOAT)
+    scales = nodes("Gather", nodes.weight(f"{name}.scales"), ids, axis=0).cast(FLOAT)
+    rows = (_codes(nodes, codes, blocks) - float(blocks.middle)) * scales.unsqueeze(-1)
+    return rows.reshape(0, -1).slice(1, 0, blocks.n_inputs)
+
+
+def activation(nodes: Nodes, x: Value, function: str) -> Value:
+    """What a configuration of `transformers` calls by this name.
+
+    Raises:
+        ModelError: a function that is not known here.
+    """
+    if function == "silu":
+        return x * nodes("Sigmoid", x)
+    if function not in _OPERATORS:
+        raise ModelError(f'the activation "{function}" cannot be exported; there are silu, {", ".join(_OPERATORS)}.')
+    operator, attributes = _OPERATORS[function]
+    return nodes(operator, x, **attributes)
+
+
+def _as_fp32(nodes: Nodes, name: str) -> Value:
+    value = nodes.weight(name)
+    return value if nodes.weights[name].dtype == "float32" else value.cast(FLOAT)
+
+
+def _codes(nodes: Nodes, bytes_: Value, blocks: Blocks) -> Value:
+    """One code per number; of two that share a byte, the lower half is the first."""
+    if blocks.bits == 8:
+        return bytes_
+    high = nodes("Floor", bytes_ / 16.0)
+    low = bytes_ - high * 16.0
+    pairs = nodes("Concat", low.unsqueeze(-1), high.unsqueeze(-1), axis=-1)
+    return nodes("Reshape", pairs, np.array([0, 0, BLOCK], np.int64))
+
+
+_OPERATORS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+    "gelu_new": ("Gelu", {"approximate": "tanh"}),
+    "gelu_pytorch_tanh": ("Gelu", {"approximate": "tanh"}),
+    "gelu": ("Gelu", {}),
+    "relu": ("Relu", {}),
+}
