@@ -10,6 +10,7 @@ import typer
 from logitscope.cli.ask import ask
 from logitscope.cli.depth import depth
 from logitscope.cli.evolution import evolution
+from logitscope.cli.export import export
 from logitscope.cli.fill import fill
 from logitscope.cli.histogram import histogram
 from logitscope.cli.lens import lens
@@ -37,6 +38,7 @@ for command in (likelihood, lens, evolution, histogram, depth, fill, replace, as
 app.command("continue")(go_on)
 for command in (trace, models, serve, walkthrough):
     app.command()(command)
+app.add_typer(export)
 
 
 def _version(asked: bool) -> None:

@@ -219,8 +219,9 @@ def _window(nodes: Nodes, view: Tensor) -> Value:
     shape = nodes.weights[name].shape
     if nodes.weights[name].dtype != "float32":
         value = value.cast(FLOAT)
-    order = sorted(range(view.ndim), key=lambda i: (-view.stride(i), -view.shape[i]))
-    sizes, strides = [view.shape[i] for i in order], [view.stride(i) for i in order]
+    given = list(zip(view.stride(), view.shape, strict=True))
+    order = sorted(range(view.ndim), key=lambda i: (-given[i][0], -given[i][1]))
+    sizes, strides = [given[i][1] for i in order], [given[i][0] for i in order]
     width = shape[-1]
     n_rows = shape[0] if len(shape) == 2 else 1
     n_columns = view.numel() // n_rows

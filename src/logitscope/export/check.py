@@ -88,7 +88,7 @@ def passages(scope: Scope) -> list[Passage]:
     found = [one for one in _read(scope, longest) if one is not None]
     # A tokenizer that knows none of the samples reads what its own tokens stand for.
     first = found[0] if found else _again(scope, ordinary[: min(8, longest)])
-    short = Passage(first.name, *_short(scope, first, min(12, longest)))
+    short = Passage(f"the beginning of {first.name}", *_short(scope, first, min(12, longest)))
     return [short, *found, Passage("tokens drawn at random", "", tuple(drawn))]
 
 

@@ -5,7 +5,7 @@ Knows the Anatomy; knows no statistics.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -40,7 +40,7 @@ def logits(nodes: Nodes, model: Model, vectors: Value, norm: Value) -> Value:
         norm: int64, without axes: the place in `NORMS`.
     """
     anatomy = model.anatomy
-    module = anatomy.tail[anatomy.norm_index or 0]
+    module: Any = anatomy.tail[anatomy.norm_index or 0]
     form = norm_form(module, anatomy.d_model)
     if form is None:
         raise ModelError(f"{type(module).__name__} is neither a layer norm nor an RMS norm; it cannot be exported.")

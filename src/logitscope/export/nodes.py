@@ -85,7 +85,7 @@ class Value:
         return self.nodes("Slice", self, ints(start), ints(stop), ints(axis))
 
 
-Operand = Value | np.ndarray | float
+Operand = Value | np.ndarray | np.float32 | float
 
 
 def ints(*values: int) -> np.ndarray:
@@ -128,9 +128,7 @@ class Nodes:
         """A value as it is; numbers as a constant, each only once in the graph. A float is fp32."""
         if isinstance(operand, Value):
             return operand
-        array = np.ascontiguousarray(np.float32(operand) if isinstance(operand, float) else operand).reshape(
-            np.shape(operand)
-        )
+        array = np.array(operand, np.float32 if isinstance(operand, float) else None, order="C")
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
             name = self._fresh("constant")

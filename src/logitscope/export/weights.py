@@ -142,7 +142,7 @@ class Weights:
         self.n_bytes = offset + tensor.numel() * tensor.element_size()
 
 
-def _products(hf: Any) -> Iterator[tuple[nn.Parameter, bool]]:
+def _products(hf: Any) -> Iterator[tuple[Tensor, bool]]:
     """The matrices of products, the token embedding included, and whether each is kept as `[input, output]`."""
     yield hf.get_input_embeddings().weight, False
     for module in hf.modules():
