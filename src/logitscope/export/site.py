@@ -26,7 +26,7 @@ from logitscope.scope import Scope
 from logitscope.server.contract import StartingText
 from logitscope.server.walkthrough import shapes_json
 
-__all__ = ["BUILT", "MARKER", "SiteReport", "export_site", "slug"]
+__all__ = ["BUILT", "MARKER", "SiteReport", "export_site", "seal", "slug"]
 
 BUILT = Path(__file__).parent.parent / "web_build" / "site"
 """Where the build puts the page."""
@@ -34,7 +34,10 @@ BUILT = Path(__file__).parent.parent / "web_build" / "site"
 MARKER = "site.json"
 """By which a site is known."""
 
-_PAGE, _WORKER = "index.html", "sw.js"
+_PAGE, _WORKER, _PROGRAM = "index.html", "sw.js", "ort/"
+
+_RELEASE = b"self.LOGITSCOPE_RELEASE="
+"""How the line begins by which the service worker knows its files."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def export_site(
             reports.append(write_model(scope, place, form))
         if not reports:
             raise ModelError("a site needs at least one model; name one with --model.")
-        _write_lists(site, reports, folders)
+        _write_index(site, reports, folders)
+        seal(site)
         sizes = {path: path.stat().st_size for path in site.rglob("*") if path.is_file()}
         page = sum(size for path, size in sizes.items() if path.relative_to(site).parts[0] != "models")
         return SiteReport(tuple(reports), sum(sizes.values()), page)
@@ -111,44 +115,55 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"
 
 
-def _write_lists(site: Path, reports: Sequence[Report], folders: dict[str, str]) -> None:
-    """`site.json`, which the page reads first, and the list of files at the head of its service worker."""
-    files = [one for one in _files(site) if not _within_model(one["path"]) and one["path"] != _WORKER]
-    write_json(
-        site,
-        MARKER,
-        {
-            "version": 1,
-            "made_by": f"{MADE_BY} {version('logitscope')}",
-            "default_model": reports[0].name,
-            "files": files,
-            "models": [_listed(report, folders[report.name]) for report in reports],
-            "texts": [_starting(name) for name in NAMES],
-            "shapes": json.loads(shapes_json()[0]),
-        },
-    )
-    worker = site / _WORKER
-    if not worker.is_file():
-        return
-    # The program is large, and models are large: these are kept when they are first used.
-    shell = [one for one in files if not re.fullmatch(r"ort/[^/]*\.wasm", one["path"])]
-    shell.append(described(site, site / MARKER))
-    release = {"version": hashlib.sha256(_json(shell).encode()).hexdigest()[:16], "files": shell}
-    line = f"self.LOGITSCOPE_RELEASE={_json(release)};\n"
-    write(site, _WORKER, line.encode() + worker.read_bytes())
+def _write_index(site: Path, reports: Sequence[Report], folders: dict[str, str]) -> None:
+    """`site.json`, which the page reads first; the list of files is added to it last."""
+    said = {
+        "version": 1,
+        "made_by": f"{MADE_BY} {version('logitscope')}",
+        "default_model": reports[0].name,
+        "files": [],
+        "models": [_listed(report, folders[report.name]) for report in reports],
+        "texts": [_starting(name) for name in NAMES],
+        "shapes": json.loads(shapes_json()[0]),
+    }
+    write_json(site, MARKER, said)
 
 
-def _files(site: Path) -> list[dict[str, Any]]:
-    return [described(site, path) for path in sorted(site.rglob("*")) if path.is_file()]
+def seal(site: Path) -> str:
+    """Lists the page's files as they are now: in `site.json`, and at the head of the service worker.
 
+    Whoever changes a file of an exported site by hand calls this. What lies in models' folders their manifests list.
 
-def _within_model(path: str) -> bool:
-    return path.startswith("models/") and not path.endswith("/manifest.json")
+    Returns:
+        The release, by which the worker tells this site from the one before.
+
+    Raises:
+        InputError: the folder is no exported site.
+    """
+    index, worker = site / MARKER, site / _WORKER
+    if not index.is_file():
+        raise InputError(f"{site} is no exported site; it has no {MARKER}.")
+    paths = [path for path in sorted(site.rglob("*")) if path.is_file() and path not in (index, worker)]
+    files = [described(site, path) for path in paths]
+    files = [one for one in files if not one["path"].startswith("models/") or one["path"].endswith("/manifest.json")]
+    said = json.loads(index.read_text(encoding="utf-8")) | {"files": files}
+    # The program is large, and so are models: these are kept when they are first used.
+    shell = [one for one in files if not one["path"].startswith(_PROGRAM)]
+    shell.append(write_json(site, MARKER, said))
+    release = hashlib.sha256(_json(shell).encode()).hexdigest()[:16]
+    if worker.is_file():
+        script = worker.read_bytes()
+        if script.startswith(_RELEASE):
+            script = script.partition(b"\n")[2]
+        line = _RELEASE + _json({"version": release, "files": shell}).encode() + b";\n"
+        write(site, _WORKER, line + script)
+    return release
 
 
 def _listed(report: Report, folder: str) -> dict[str, Any]:
     card = report.manifest["card"]
-    title = EMBEDDED.get(report.name.removeprefix(PREFIX)) if report.name.startswith(PREFIX) else None
+    embedded = EMBEDDED.get(report.name.removeprefix(PREFIX), "") if report.name.startswith(PREFIX) else ""
+    title = embedded.partition(";")[0]
     return {
         "name": report.name,
         "folder": f"models/{folder}",
