@@ -6,6 +6,7 @@ Frames are compared by their names, which the page shows; `web/src/chapters` has
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 import logitscope
 from logitscope.graph import Activations
 from logitscope.scope import Scope
+from logitscope.view.labels import id_label
 from tests.web.conftest import listening
 
 SORT, TALES, LETTERS = "embedded:sort", "embedded:tales", "CBABBC"
@@ -178,22 +180,64 @@ def test_a_link_reopens_chapter_moment_and_what_was_followed(guide: Open) -> Non
     assert seen
 
 
-def test_numbers_of_the_words_are_the_run_s(guide: Open) -> None:
+def test_every_number_of_the_words_is_the_run_s(guide: Open) -> None:
     run: Activations = logitscope.load(SORT).activations(LETTERS)
-    page = guide(g="norm@1~1.0.4")
-    mean = page.locator('.number[data-blocks="1.attn.norm.mean"]').first
-    expect(mean).to_have_text(written(run.cell("1.attn.norm.mean", [4])))
-    variance = page.locator('.number[data-blocks="1.attn.norm.variance"]').first
-    expect(variance).to_have_text(written(run.cell("1.attn.norm.variance", [4])))
-    mean.click()
-    expect(page.locator(".cell h2")).to_have_text("Mean")
-    page.wait_for_function("() => location.hash.includes('c=1.attn.norm.mean')")
+    page = guide(g="overview@0.01~1.0.4")
+    seen: dict[str, int] = {}
+    for name in CHAPTERS:
+        assert chapter(page) == name
+        # Not one of them is still on its way.
+        expect(page.locator(".passages .waiting")).to_have_count(0)
+        numbers = page.locator(".passages .number[data-cell]").evaluate_all(
+            "all => all.map(one => [one.dataset.cell, one.textContent])"
+        )
+        for cell, said in numbers:
+            block, *index = cell.split(":")
+            assert said in spellings(run.cell(block, [int(at) for at in index])), (name, cell, said)
+        seen[name] = len(numbers)
+        if name != CHAPTERS[-1]:
+            page.get_by_role("button", name="Next chapter").click()
+            page.get_by_role("button", name=re.compile("^Pause: Chapter")).click()
+    assert min(seen[name] for name in ("tokens", "embedding", "norm", "attention", "projection", "mlp", "softmax")) > 0
+    assert sum(seen.values()) > 40
 
 
-def written(number: float) -> str:
+def spellings(number: float) -> set[str]:
+    """How a number may stand in the words: as one, as a whole one, as a probability."""
     size = abs(number)
     digits = f"{size:.1e}".replace("e-0", "e-") if size < 1e-3 else f"{size:.3f}" if size < 10 else f"{size:.1f}"
-    return f"−{digits}" if number < 0 else digits
+    if size == 0:
+        digits = "0"
+    found = {f"−{digits}" if number < 0 else digits}
+    if number == round(number):
+        found.add(f"{round(number):,}")
+    if 0 <= number <= 1:
+        percent = 100 * number
+        found |= {f"{percent:.1f}%", f"{percent:.2f}%"} | ({">99.9%"} if percent >= 99.95 else set())
+        found |= {f"1 in {float(f'{1 / number:.2g}'):,.0f}"} if 0 < percent < 0.1 else set()
+    return found
+
+
+def test_a_number_leads_to_its_cell_and_the_keys_stay_the_guide_s(guide: Open) -> None:
+    page = guide(g="norm@1~1.0.4")
+    page.locator('.number[data-cell="1.attn.norm.mean:4"]').first.click()
+    expect(page.locator(".cell h2")).to_have_text("Mean")
+    page.wait_for_function("() => location.hash.includes('c=1.attn.norm.mean')")
+    page.keyboard.press("Space")
+    page.wait_for_selector(".guide[data-playing=true]")
+
+
+def test_keys_that_are_typed_into_a_text_are_not_the_guide_s(guide: Open) -> None:
+    page = guide(m=TALES, t="Once upon")
+    text = page.get_by_label("Text", exact=True)
+    text.focus()
+    before = page.locator(".guide").get_attribute("data-chapter"), moment(page)
+    text.press("End")
+    page.keyboard.type(" a time")
+    page.keyboard.press("Backspace")
+    expect(text).to_have_value("Once upon a tim")
+    expect(page.locator(".guide")).to_have_attribute("data-playing", "false")
+    assert (chapter(page), moment(page)) == before
 
 
 def test_the_lens_half_way_is_the_library_s(guide: Open, tales: Scope) -> None:
@@ -206,6 +250,7 @@ def test_the_lens_half_way_is_the_library_s(guide: Open, tales: Scope) -> None:
         assert row.get_attribute("data-stage") == stage
         at = trace.stages.index(stage)
         probability = math.exp(float(trace["top_logprobs"][at, 3, 0]))
+        assert row.locator("bdi").inner_text() == id_label(trace.vocabulary, int(trace["top_ids"][at, 3, 0]))
         said = row.locator(".chance").inner_text()
         if said.endswith("%") and not said.startswith(">"):
             assert float(said[:-1]) == pytest.approx(100 * probability, rel=0.02, abs=0.06)

@@ -5,7 +5,7 @@ import { attentionSums } from "./attentionSums";
 import { blockLink, here, tokenAt } from "./naming";
 import { cellOf, largest, number, worked, type Numbers } from "./numbers";
 import type { HeadParts } from "./parts";
-import { cell, counted, explaining, line } from "./shots";
+import { cell, counted, explaining, line, takenApart } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
 import { bit, count, formula, link, list, many, say, short, term, type Piece } from "./words";
 
@@ -139,7 +139,7 @@ function oneSum(context: Context): Passage {
       {
         title: "Pair by pair multiplied, then added up",
         seconds: 6,
-        lit: (t) => ({ ...explaining(context, of, 0), apart: { ...of, progress: t } }),
+        lit: (t) => takenApart(context, of, t),
       },
     ],
   };

@@ -4,7 +4,7 @@ import { chanceWords } from "../view";
 import { keyHeadOf, layerOf, type Context } from "./context";
 import { here, tokenAt } from "./naming";
 import { largest, number, worked } from "./numbers";
-import { cell, counted, explaining, line } from "./shots";
+import { cell, counted, explaining, line, takenApart } from "./shots";
 import type { Passage } from "./timeline";
 import { formula, link, many, say, term, widget } from "./words";
 
@@ -24,8 +24,8 @@ function shares(context: Context): Passage {
       return [
         say`Scores can be any number. To say how much of each token to take, they are made into shares that are all above
           zero and add up to 1. That is ${term("softmax")}, which has a chapter of its own: the
-          ${link("largest score", maximum)} is taken away from all, each is made e to the power of it, and each is divided
-          by the ${link("sum", expSum)} of them. For the first token:`,
+          ${link("largest score", maximum)} is taken away from all of them, the number e is raised to what is left of
+          each, and each of these powers is divided by their ${link("sum", expSum)}. For the first token:`,
         formula`exp(${number(numbers, scores, [head, p, 0])} − ${number(numbers, maximum, [head, p])}) /
           ${number(numbers, expSum, [head, p])} = ${number(numbers, pattern, [head, p, 0])}`,
         say`The shares of a row are its ${link("attention pattern", pattern)}. ${here(context)} looks most at
@@ -99,7 +99,7 @@ function mixed(context: Context): Passage {
       {
         title: "One number of it, taken apart",
         seconds: 4,
-        lit: (t) => ({ apart: { ...cell(context, mix, { head, position: p, d_head: 0 }), progress: t } }),
+        lit: (t) => takenApart(context, cell(context, mix, { head, position: p, d_head: 0 }), t),
       },
     ],
   };

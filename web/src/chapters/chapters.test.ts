@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { isPose, type Frame, type Pose } from "../scene";
 import { GRAPHS } from "../scene/goldens";
 import { hashOf } from "./hash";
-import { CHAPTERS } from "./index";
+import { CHAPTERS, diagramOf, STREAM_CHAPTERS, tells } from "./index";
 import { NOTHING } from "./numbers";
 import { lighting } from "./shots";
 import { contextFor, LETTERS, somehow } from "./testing";
@@ -21,6 +21,17 @@ function moments({ spans, seconds }: Timeline): number[] {
     before = end;
   }
   return found;
+}
+
+/** Whether something is lit, taken apart, computed or turned to, other than before. */
+function acts(timeline: Timeline, start: number, end: number): boolean {
+  const [a, b] = [timeline.frame(start + 1e-4), timeline.frame(end)];
+  const lit = [0.2, 0.5, 0.8].some((t) => {
+    const { cells, ranges, arrows, apart } = timeline.frame(start + t * (end - start));
+    return cells.length + ranges.length + arrows.length > 0 || apart !== undefined;
+  });
+  const named = (frame: Frame) => JSON.stringify([frame.camera, frame.opacity, frame.reveal]);
+  return lit || named(a) !== named(b);
 }
 
 function namesIn(frame: Frame): { blocks: string[]; keys: string[] } {
@@ -67,7 +78,29 @@ describe.each(NAMES)("the chapters of %s", (name) => {
         expect(ticks.at(-1)).toBe(end);
         const frames = [0.05, 0.3, 0.6, 0.95].map((t) => hashOf(timeline.frame(start + t * (end - start))));
         expect(new Set(frames).size, `${timeline.id} ${passage.id}`).toBeGreaterThan(1);
+        let before = start;
+        for (const tick of ticks) {
+          expect(acts(timeline, before, tick), `${timeline.id} ${passage.id} until ${tick}`).toBe(true);
+          expect(tick - before, `${timeline.id} ${passage.id} until ${tick}`).toBeGreaterThan(0.5);
+          before = tick;
+        }
       }
+  });
+
+  it("are of lengths that can be sat through", () => {
+    for (const { id, seconds, spans } of timelines) {
+      expect(seconds, id).toBeGreaterThan(4);
+      expect(seconds, id).toBeLessThan(120);
+      for (const { passage, start, end } of spans) expect(end - start, `${id} ${passage.id}`).toBeLessThan(30);
+    }
+  });
+
+  it("are all in the diagram, or are about the whole of it", () => {
+    const { parts, blocks } = diagramOf(context);
+    expect(blocks).toBe(context.parts.layers.length);
+    for (const { chapter } of parts) expect(timelines.map(({ id }) => id)).toContain(chapter);
+    for (const { id } of timelines)
+      expect(STREAM_CHAPTERS.includes(id) || parts.some((part) => tells(id, part)), id).toBe(true);
   });
 
   it("name only what is in the graph, and cells within it", () => {
@@ -197,6 +230,52 @@ describe("what the words say of a family", () => {
     // 2 × 3 blocks × 3 heads × 16 numbers for each token.
     expect(said("sort", "output")).toContain("288 numbers for every token");
     expect(said("llama", "output")).toContain("96 numbers for every token");
+  });
+});
+
+describe("what a word lights up", () => {
+  const context = contextFor("llama");
+
+  it("is the blocks that it names, one line of them, or one cell", () => {
+    const [block] = context.parts.stream as [string];
+    const target = { blocks: [block], axis: null, cell: null };
+    expect(lighting(context, target).ranges).toEqual([
+      { block, from: [0, 0], to: [6, context.graph.sizes["d_model"]], tone: "focus" },
+    ]);
+    expect(lighting(context, { ...target, axis: "position" }).ranges).toEqual([
+      { block, from: [0, 0], to: [6, 1], tone: "focus" },
+    ]);
+    const cell = { block, index: [2, 1] };
+    expect(lighting(context, { ...target, cell }).cells).toEqual([{ ...cell, tone: "focus" }]);
+  });
+
+  it("is everything that is computed at a token's position, and nothing else", () => {
+    const { ranges = [] } = lighting(context, { blocks: [], axis: null, cell: null, position: 2 });
+    const { attention } = context.parts.layers[0]!;
+    for (const id of [context.parts.ids, ...context.parts.stream, attention.k.last, attention.pattern])
+      expect(
+        ranges.some(({ block }) => block === id),
+        id,
+      ).toBe(true);
+    for (const { block, from, to } of ranges) {
+      const { axes, kind } = context.layout.byId.get(block)!.block;
+      expect(kind, block).not.toBe("weight");
+      const axis = axes.findIndex(({ name }) => name === "position");
+      const at = axis < 0 ? axes.findIndex(({ name }) => name === "key") : axis;
+      expect([from[at], to[at]], block).toEqual([2, 3]);
+    }
+  });
+});
+
+describe("what is likeliest after the text", () => {
+  it("is where the last chapters look", () => {
+    const context = contextFor("gpt2", {}, LETTERS, 1.5, 5);
+    for (const id of ["overview", "softmax", "output"]) {
+      const timeline = timelinesOf(CHAPTERS, context).find((one) => one.id === id)!;
+      const { probabilities } = context.parts;
+      const lit = moments(timeline).flatMap((moment) => timeline.frame(moment).cells);
+      expect(lit, id).toContainEqual(expect.objectContaining({ block: probabilities, index: [5, 5] }));
+    }
   });
 });
 

@@ -22,6 +22,8 @@ export interface Context {
   /** What to show for each token. */
   readonly tokens: readonly string[];
   readonly followed: Followed;
+  /** The token that is held likeliest after the text; 0 while that is not known. */
+  readonly likeliest: number;
   /** Of the picture: its width by its height. */
   readonly aspect: number;
 }
@@ -39,7 +41,7 @@ export interface Read {
  * @param followed where it does not exist in this run, what is nearest to it.
  * @throws GuideError where the guide has no words for the model.
  */
-export function contextOf(read: Read, followed: Partial<Followed> = {}, aspect = 1.5): Context {
+export function contextOf(read: Read, followed: Partial<Followed> = {}, aspect = 1.5, likeliest = 0): Context {
   const parts = partsOf(read.graph);
   const within = (n: number | undefined, size: number, otherwise: number) =>
     Math.min(size - 1, Math.max(0, Math.floor(n ?? otherwise)));
@@ -52,6 +54,7 @@ export function contextOf(read: Read, followed: Partial<Followed> = {}, aspect =
       head: within(followed.head, read.layout.roles.nHeads, 0),
       position: within(followed.position, read.ids.length, Math.floor(read.ids.length / 2)),
     },
+    likeliest,
     aspect,
   };
 }

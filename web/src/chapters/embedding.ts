@@ -3,7 +3,7 @@
 import { layerOf, type Context } from "./context";
 import { here, streamLink } from "./naming";
 import { number } from "./numbers";
-import { cell, counted, explaining, line } from "./shots";
+import { around, cell, counted, explaining, line, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { along, count, formula, link, say, term } from "./words";
 
@@ -32,14 +32,13 @@ function lookup(context: Context): Passage {
     steps: [
       {
         title: "The id chooses a line of the table",
-        seconds: 4,
+        seconds: 3,
         look: { look: [parts.ids, parts.embed], yaw: -12, pitch: 8, zoom: 0.75 },
         show: [parts.ids, parts.tokens, parts.embed],
         lit: (t) => ({
           cells: [{ ...cell(context, parts.ids, { position: followed.position }), tone: "focus" }],
-          ranges: t > 0.3 ? [line(context, parts.tokens, { vocab: id }, "source")] : [],
           arrows:
-            t > 0.5
+            t > 0.3
               ? [
                   {
                     from: cell(context, parts.ids, { position: followed.position }),
@@ -48,6 +47,12 @@ function lookup(context: Context): Passage {
                 ]
               : [],
         }),
+      },
+      {
+        title: "The line of our token",
+        seconds: 3,
+        look: { cells: around(context, parts.tokens, { vocab: id }), yaw: -8, pitch: 8, zoom: 0.8 },
+        lit: () => ({ ranges: [line(context, parts.tokens, { vocab: id }, "source")] }),
       },
     ],
   };
@@ -130,6 +135,11 @@ function together(context: Context): Passage {
         look: { look: [parts.ids, parts.embed], yaw: -8, pitch: 8, zoom: 0.8 },
         show: ["embedding"],
         computes: [{ block: parts.embed, to: upTo }],
+      },
+      {
+        title: parts.positions ? "Its first number, added up" : "Its first number",
+        seconds: 4,
+        lit: (t) => takenApart(context, cell(context, parts.embed, { position: p, d_model: 0 }), t),
       },
       {
         title: "Number by number down our column",

@@ -22,13 +22,19 @@ export function stageOf(context: Context, block: string): string {
   return i <= 0 ? "embed" : `${Math.floor((i - 1) / 2)}.${i % 2 ? "attn" : "mlp"}`;
 }
 
-/** What a stage holds likeliest at a position. */
-export interface Guess {
-  readonly stage: string;
-  readonly block: string;
+/** A token that a stage holds likely. */
+export interface Choice {
   readonly id: number;
   readonly label: string;
   readonly probability: number;
+}
+
+/** What a stage holds likeliest at a position. */
+export interface Guess extends Choice {
+  readonly stage: string;
+  readonly block: string;
+  /** The likeliest tokens, itself the first. */
+  readonly choices: readonly Choice[];
 }
 
 /** The likeliest token of every stage after a position, from the embedding on; none where it was not read. */
@@ -39,9 +45,13 @@ export function guessesAt(context: Context, trace: Trace | null, position: numbe
     const stage = stageOf(context, block);
     const row = trace.stages.indexOf(stage);
     if (row < 0) return [];
-    const id = trace.at("top_ids", row, column);
-    const label = idLabel(trace.vocabulary, id);
-    return [{ stage, block, id, label, probability: Math.exp(trace.at("top_logprobs", row, column)) }];
+    const kept = trace.array("top_ids").shape[2] ?? 1;
+    const choices = Array.from({ length: kept }, (_, rank): Choice => {
+      const id = trace.at("top_ids", row, column, rank);
+      const probability = Math.exp(trace.at("top_logprobs", row, column, rank));
+      return { id, label: idLabel(trace.vocabulary, id), probability };
+    }).filter(({ id }) => id >= 0);
+    return choices[0] ? [{ stage, block, ...choices[0], choices }] : [];
   });
 }
 
@@ -137,8 +147,8 @@ function settled(context: Context): Passage {
           from ${own ? place(own.stage, { block: own.block, index: [position, 0] }) : worked(null)} on, without a break.
           ${earlyWords(context, numbers)}`,
         list(
-          bit`A jump at an “attn” stage means that something was fetched from another token.`,
-          bit`A jump at an “mlp” stage means that it was worked out, or known by heart.`,
+          bit`A jump at an “attn” stage usually means that something was fetched from another token.`,
+          bit`A jump at an “mlp” stage usually means that it was worked out here, or known by heart.`,
         ),
         say`The Lens view shows this for all ${many(ids.length, "token")} at once, Evolution shows the ten likeliest tokens
           as curves.`,
@@ -150,8 +160,10 @@ function settled(context: Context): Passage {
         seconds: 4,
         look: { look: [...parts.stream], yaw: 12, pitch: 8, zoom: 1 },
         lit: (t) => ({
+          // The newest first: it is the one that is spoken of.
           ranges: parts.stream
             .slice(0, counted(t, parts.stream.length) + 1)
+            .reverse()
             .map((id) => line(context, id, { position: context.followed.position })),
         }),
       },

@@ -3,7 +3,7 @@
 import type { Context } from "./context";
 import type { Numbers } from "./numbers";
 import type { NormParts } from "./parts";
-import { link, token, type Piece } from "./words";
+import { link, token, tokenOf, type Piece } from "./words";
 
 /** `layer norm` or `RMS norm`. */
 export function normName(norm: NormParts): string {
@@ -20,8 +20,9 @@ export const ACTIVATIONS: Readonly<Record<string, string>> = {
 };
 
 /** The token at a position. */
-export function tokenAt({ tokens }: Context, position: number): Piece {
-  return token(tokens[position] ?? null);
+export function tokenAt({ tokens, parts }: Context, position: number): Piece {
+  const text = tokens[position];
+  return text === undefined ? token(null) : tokenOf(text, position, parts.ids);
 }
 
 /** The followed token. */
@@ -33,8 +34,7 @@ export function here(context: Context): Piece {
 export function nameOf(context: Context, numbers: Numbers, id: number | null): Piece {
   if (id === null) return token(null);
   const position = context.ids.indexOf(id);
-  if (position >= 0) return tokenAt(context, position);
-  return token(numbers.name(id));
+  return token(position < 0 ? numbers.name(id) : context.tokens[position]!);
 }
 
 /** A word for the residual stream. */

@@ -3,7 +3,7 @@
 import { layerOf, type Context } from "./context";
 import { blockLink, here, normName } from "./naming";
 import { cellOf, number, worked } from "./numbers";
-import { cell, counted, explaining, line } from "./shots";
+import { cell, counted, explaining, line, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, formula, link, list, many, say, short, term } from "./words";
 
@@ -62,28 +62,29 @@ function measured(context: Context): Passage {
             say`Take the column of ${here(context)}. The ${link("mean", parts.mean)} of its ${d} numbers is
               ${number(numbers, parts.mean, [p])}. The mean of their squared distances from it, the
               ${link("variance", parts.variance)}, is ${number(numbers, parts.variance, [p])}; the square root of that,
-              ${worked(root(cellOf(numbers, { block: parts.variance, index: [p] }), parts.epsilon))}, says how far the
+              ${worked(root(cellOf(numbers, { block: parts.variance, index: [p] })))}, says how far the
               numbers lie apart.`,
           ]
         : [
             say`Take the column of ${here(context)}. The ${link("mean of the squares", parts.meanSquare)} of its ${d}
               numbers is ${number(numbers, parts.meanSquare!, [p])}. The square root of that,
-              ${worked(root(cellOf(numbers, { block: parts.meanSquare!, index: [p] }), parts.epsilon))}, says how large
+              ${worked(root(cellOf(numbers, { block: parts.meanSquare!, index: [p] })))}, says how large
               the numbers are. Unlike a layer norm, this RMS norm (root mean square) subtracts no mean.`,
           ],
     steps: [
       ...sums.map((block) => ({
         title: context.layout.byId.get(block)!.block.title,
-        seconds: 3,
+        seconds: 5,
         computes: [{ block, to: upTo }],
-        lit: (t: number) => (t > 0.4 ? explaining(context, cell(context, block, { position: p }), t) : {}),
+        lit: (t: number) =>
+          t > 0.3 ? takenApart(context, cell(context, block, { position: p }), (t - 0.3) / 0.7) : {},
       })),
     ],
   };
 }
 
-function root(value: number | null, epsilon: number): number | null {
-  return value === null ? null : Math.sqrt(value + epsilon);
+function root(value: number | null): number | null {
+  return value === null ? null : Math.sqrt(value);
 }
 
 function scaled(context: Context): Passage {

@@ -24,14 +24,15 @@ export function cellOf(numbers: Numbers, { block, index }: CellRef): number | nu
   return numbers.row(block, ...index.slice(0, -1))?.[index.at(-1) ?? 0] ?? null;
 }
 
-/** The number of a cell as a piece of text that leads to the cell. */
+/** The number of a cell as a piece of text that leads to the cell; a coordinate that is not known yet is null. */
 export function number(
   numbers: Numbers,
   block: string,
-  index: readonly number[],
+  index: readonly (number | null)[],
   written: (n: number) => string = short,
 ): Piece {
-  const cell = { block, index };
+  if (index.includes(null)) return { kind: "number", text: null, cell: null };
+  const cell = { block, index: index as readonly number[] };
   const value = cellOf(numbers, cell);
   return { kind: "number", text: value === null ? null : written(value), cell };
 }

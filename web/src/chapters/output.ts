@@ -3,8 +3,8 @@
 import { chanceWords } from "../view";
 import { layerOf, type Context } from "./context";
 import { nameOf, tokenAt } from "./naming";
-import { cellOf, largest, worked } from "./numbers";
-import { cell, counted, line } from "./shots";
+import { largest, number } from "./numbers";
+import { around, cell, counted, line } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, count, link, list, many, say, term, widget } from "./words";
 
@@ -54,16 +54,15 @@ function every(context: Context): Passage {
 function chosen(context: Context): Passage {
   const { parts, ids, graph } = context;
   const last = ids.length - 1;
+  const top = { position: last, vocab: context.likeliest };
   return {
     id: "chosen",
     title: "One token is chosen",
     words: (numbers) => {
-      const row = numbers.row(parts.probabilities, last);
-      const best = largest(row);
-      const chance = best === null ? null : cellOf(numbers, { block: parts.probabilities, index: [last, best] });
+      const best = largest(numbers.row(parts.probabilities, last));
       return [
         say`The model ends here. Choosing is up to the program that uses it. Always taking the likeliest,
-          ${nameOf(context, numbers, best)} with ${worked(chance, chanceWords)}, is called ${term("greedy")}: safe, and often
+          ${nameOf(context, numbers, best)} with ${number(numbers, parts.probabilities, [last, best], chanceWords)}, is called ${term("greedy")}: safe, and often
           dull. The other way is to draw by lot, a token with 10% one time in ten. Three settings shape the lot:`,
         list(
           bit`${term("temperature")} divides all logits first: below 1 the likely become likelier still, above 1 the
@@ -81,6 +80,12 @@ function chosen(context: Context): Passage {
         seconds: 3,
         look: { look: [parts.probabilities], yaw: -4, pitch: 2, zoom: 1 },
         lit: () => ({ ranges: [line(context, parts.probabilities, { position: last })] }),
+      },
+      {
+        title: "The likeliest token",
+        seconds: 2.5,
+        look: { cells: around(context, parts.probabilities, top), yaw: -4, pitch: 2, zoom: 0.8 },
+        lit: () => ({ cells: [{ ...cell(context, parts.probabilities, top), tone: "focus" }] }),
       },
     ],
   };
@@ -109,7 +114,7 @@ function again(context: Context): Passage {
             t > 0.4
               ? [
                   {
-                    from: cell(context, parts.probabilities, { position: ids.length - 1, vocab: 0 }),
+                    from: cell(context, parts.probabilities, { position: ids.length - 1, vocab: context.likeliest }),
                     to: cell(context, parts.ids, { position: ids.length - 1 }),
                   },
                 ]

@@ -3,8 +3,8 @@
 import { chanceWords } from "../view";
 import { computed, layerOf, type Context } from "./context";
 import { here, nameOf, tokenAt } from "./naming";
-import { cellOf, largest, worked } from "./numbers";
-import { cell, counted, explaining, line, whole as spread } from "./shots";
+import { largest, number } from "./numbers";
+import { around, cell, counted, explaining, line, whole as spread } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
 import { key, link, many, say, term } from "./words";
 
@@ -124,18 +124,17 @@ function through(context: Context): Passage {
 function out(context: Context): Passage {
   const { parts, tokens } = context;
   const last = tokens.length - 1;
+  const best = { position: last, vocab: context.likeliest };
   const { attention } = layerOf(context);
   return {
     id: "out",
     title: "A prediction comes out",
     words: (numbers) => {
-      const row = numbers.row(parts.probabilities, last);
-      const best = largest(row);
-      const chance = best === null ? null : cellOf(numbers, { block: parts.probabilities, index: [last, best] });
+      const id = largest(numbers.row(parts.probabilities, last));
       return [
         say`At the end there is one ${link("probability", parts.probabilities)} for every token that the model knows.
-          After your last token, ${tokenAt(context, last)}, it holds ${nameOf(context, numbers, best)} likeliest, with
-          ${worked(chance, chanceWords)}.`,
+          After your last token, ${tokenAt(context, last)}, it holds ${nameOf(context, numbers, id)} likeliest, with
+          ${number(numbers, parts.probabilities, [last, id], chanceWords)}.`,
         say`To write, a program picks a token by these probabilities, puts it after the text, and lets the model read
           again: that is all that happens when a language model talks. The next chapters take it slowly, mostly along
           your token ${here(context)}, from the first ${link("look-up", parts.embed)} through
@@ -151,9 +150,10 @@ function out(context: Context): Passage {
         lit: (t) => ({ ranges: t > 0.2 ? [line(context, parts.probabilities, { position: last })] : [] }),
       },
       {
-        title: "One probability, and what it is made of",
-        seconds: 3,
-        lit: (t) => explaining(context, cell(context, parts.probabilities, { position: last, vocab: 0 }), t),
+        title: "The largest of them, and what it is made of",
+        seconds: 3.5,
+        look: { cells: around(context, parts.probabilities, best), yaw: -8, pitch: 6, zoom: 0.8 },
+        lit: (t) => explaining(context, cell(context, parts.probabilities, best), t),
       },
     ],
   };

@@ -48,7 +48,7 @@ function used(context: Context): Passage {
       say`Here the training is over. The weights stay as they are, whatever text you give; what changes with the text are
         the ${link("values", ...values)} that are computed from it. Using a trained model is called
         ${term("inference")}, and it is all that this guide shows.`,
-      say`Every number here comes from the model on this machine reading your text. None is a drawing of what it might be.
+      say`Every number here was computed by this model while it read your text; none is a drawing of what it might be.
         Where a number is not known, its place says so.`,
     ],
     steps: [

@@ -3,7 +3,7 @@
 import { layerOf, type Context } from "./context";
 import { here, streamLink } from "./naming";
 import { number } from "./numbers";
-import { cell, counted, explaining, line } from "./shots";
+import { cell, counted, explaining, line, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, formula, link, many, say, term } from "./words";
 
@@ -83,6 +83,13 @@ function added(context: Context): Passage {
         others is now part of its ${link("own column", parts.residual)}.`,
     ],
     steps: [
+      {
+        title: "The first number, added up",
+        seconds: 4,
+        look: { look: [start, parts.out.id, parts.residual], yaw: -14, pitch: 8, zoom: 0.95 },
+        show: [start, parts.out.id, parts.residual],
+        lit: (t) => takenApart(context, cell(context, parts.residual, { position: p, d_model: 0 }), t),
+      },
       {
         title: "Number by number down our column",
         seconds: 4,

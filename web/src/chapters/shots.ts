@@ -6,10 +6,26 @@ import type { Context } from "./context";
 import type { Lit } from "./timeline";
 import type { Target } from "./words";
 
+/** Cells of a column that are pointed at one by one. */
+const LONG = 48;
+
 /** All cells of a block. */
 export function whole(context: Context, block: string, tone: Tone = "focus"): LitRange {
   const { shape } = context.layout.byId.get(block)!;
   return { block, from: shape.map(() => 0), to: [...shape], tone };
+}
+
+/** The cells of a block that are no further than so many from given coordinates, and all along the other axes. */
+export function around(context: Context, block: string, at: Readonly<Record<string, number>>, reach = 12): LitRange {
+  const box = context.layout.byId.get(block)!;
+  const near = box.block.axes.map(({ name }, axis): [number, number] => {
+    const coordinate = at[name];
+    const size = box.shape[axis]!;
+    return coordinate === undefined
+      ? [0, size]
+      : [Math.max(0, coordinate - reach), Math.min(size, coordinate + reach + 1)];
+  });
+  return { block, from: near.map(([from]) => from), to: near.map(([, to]) => to), tone: "focus" };
 }
 
 /**
@@ -52,6 +68,11 @@ export function explaining(context: Context, of: CellRef, t: number): Lit {
   };
 }
 
+/** One cell's sum taken apart: its terms are marked where they lie, meet, and become the cell. */
+export function takenApart(context: Context, of: CellRef, t: number): Lit {
+  return { ...explaining(context, of, 0), apart: { ...of, progress: t } };
+}
+
 /** A block being computed, column by column: the cell of the column that is at hand, and what it reads. */
 export function computing(context: Context, block: string, reveal: number, head: number): Lit {
   const { layout } = context;
@@ -61,8 +82,8 @@ export function computing(context: Context, block: string, reveal: number, head:
   const index = box.shape.map((size, axis) => {
     if (axis === along) return Math.min(size - 1, Math.floor(at));
     if (axis === box.axes.z) return Math.min(size - 1, head);
-    // Down the column while it is being computed.
-    return Math.min(size - 1, Math.floor((at % 1) * size));
+    // Down the column while it is being computed; of a very long one, as far as the picture reaches.
+    return Math.min(size - 1, Math.floor((at % 1) * Math.min(size, LONG)));
   });
   const of = { block, index: withinMask(context, block, index) };
   const sources = sourcesOf(layout, context.ids, of);
@@ -86,8 +107,9 @@ function middle({ block, from, to }: LitRange): CellRef {
 }
 
 /** What a word lights up. */
-export function lighting(context: Context, { blocks, axis, cell: one }: Target): Lit {
+export function lighting(context: Context, { blocks, axis, cell: one, position }: Target): Lit {
   if (one) return { cells: [{ ...one, tone: "focus" }] };
+  if (position !== undefined) return { ranges: atPosition(context, position) };
   const known = blocks.filter((block) => context.layout.byId.has(block));
   if (axis === null) return { ranges: known.map((block) => whole(context, block)) };
   return {
@@ -98,6 +120,17 @@ export function lighting(context: Context, { blocks, axis, cell: one }: Target):
       return [line(context, block, Object.fromEntries(others))];
     }),
   };
+}
+
+/** All that is computed at one position of the text. */
+function atPosition(context: Context, position: number): LitRange[] {
+  return context.layout.boxes.flatMap(({ block }) => {
+    if (block.kind === "weight") return [];
+    const names = block.axes.map((axis) => axis.name);
+    // Keys and values stand along the tokens that are looked at.
+    const axis = ["position", "key"].find((name) => names.includes(name));
+    return axis ? [line(context, block.id, { [axis]: position })] : [];
+  });
 }
 
 /** From 0 to `n` - 1 as time passes, the last of them at the end. */

@@ -3,8 +3,8 @@
 import { chanceWords } from "../view";
 import type { Context } from "./context";
 import { nameOf, normName, tokenAt } from "./naming";
-import { largest, number, worked } from "./numbers";
-import { cell, counted, explaining, line } from "./shots";
+import { largest, number } from "./numbers";
+import { around, cell, counted, explaining, line, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, count, formula, link, list, say, short, term, widget } from "./words";
 
@@ -18,12 +18,12 @@ export const softmax: Chapter = {
 function scores(context: Context): Passage {
   const { parts, ids, graph } = context;
   const last = ids.length - 1;
+  const top = { position: last, vocab: context.likeliest };
   return {
     id: "scores",
     title: "A score for every token",
     words: (numbers) => {
-      const row = numbers.row(parts.logits, last);
-      const best = largest(row);
+      const best = largest(numbers.row(parts.logits, last));
       return [
         say`Below the last block the stream is ${link(`brought to size (${normName(parts.norm)})`, parts.norm.id)} once more. Then each
           column is multiplied with ${link(parts.tied ? "the table of tokens" : "the output matrix", parts.head)}, which has a line for each
@@ -34,7 +34,7 @@ function scores(context: Context): Passage {
               : ""
           }. Each dot product says how well the column fits that token. They are called
           ${link("logits", parts.logits)}.`,
-        say`After ${tokenAt(context, last)} the highest is ${worked(best === null ? null : row![best]!)}, for
+        say`After ${tokenAt(context, last)} the highest is ${number(numbers, parts.logits, [last, best])}, for
           ${nameOf(context, numbers, best)}. Logits can be any number, and only their differences count.`,
       ];
     },
@@ -50,9 +50,15 @@ function scores(context: Context): Passage {
       },
       { title: "The logits of every column", seconds: 4, computes: [{ block: parts.logits }] },
       {
-        title: "One logit, and what it is made of",
-        seconds: 3,
-        lit: (t) => explaining(context, cell(context, parts.logits, { position: last, vocab: 0 }), t),
+        title: "The highest logit of the last column",
+        seconds: 2.5,
+        look: { cells: around(context, parts.logits, top), yaw: -8, pitch: 6, zoom: 0.7 },
+        lit: (t) => explaining(context, cell(context, parts.logits, top), t),
+      },
+      {
+        title: "Pair by pair multiplied, then added up",
+        seconds: 5,
+        lit: (t) => takenApart(context, cell(context, parts.logits, top), t),
       },
     ],
   };
@@ -94,19 +100,18 @@ function shares(context: Context): Passage {
   const { parts, ids, graph } = context;
   const last = ids.length - 1;
   const vocab = graph.sizes["vocab"]!;
+  const top = { position: last, vocab: context.likeliest };
   return {
     id: "shares",
     title: "Shares of one",
     words: (numbers) => {
-      const row = numbers.row(parts.probabilities, last);
-      const best = largest(row);
-      const logits = numbers.row(parts.logits, last);
+      const best = largest(numbers.row(parts.probabilities, last));
       return [
         say`Each power is divided by the sum. Now all ${vocab} numbers are above zero and add up to 1: they are
           ${link("probabilities", parts.probabilities)}. For ${nameOf(context, numbers, best)}:`,
-        formula`exp(${worked(best === null || !logits ? null : logits[best]!)} −
-          ${number(numbers, parts.maximum, [last])}) / ${number(numbers, parts.expSum, [last])} =
-          ${worked(best === null ? null : row![best]!, chanceWords)}`,
+        formula`exp(${number(numbers, parts.logits, [last, best])} − ${number(numbers, parts.maximum, [last])}) /
+          ${number(numbers, parts.expSum, [last])} =
+          ${number(numbers, parts.probabilities, [last, best], chanceWords)}`,
         widget("softmax"),
       ];
     },
@@ -115,19 +120,17 @@ function shares(context: Context): Passage {
         title: "Every power, divided by the sum",
         seconds: 4,
         computes: [{ block: parts.probabilities }],
-        lit: (t) =>
-          t > 0.3
-            ? explaining(
-                context,
-                cell(context, parts.probabilities, { position: last, vocab: counted(t, Math.min(vocab, 12)) }),
-                1,
-              )
-            : {},
       },
       {
-        title: "They add up to one",
+        title: "Those of the last column add up to one",
         seconds: 2,
         lit: () => ({ ranges: [line(context, parts.probabilities, { position: last })] }),
+      },
+      {
+        title: "The largest of them",
+        seconds: 3,
+        look: { cells: around(context, parts.probabilities, top), yaw: -8, pitch: 6, zoom: 0.8 },
+        lit: (t) => explaining(context, cell(context, parts.probabilities, top), t),
       },
     ],
   };

@@ -12,10 +12,16 @@ export function contextFor(
   followed: Partial<Followed> = {},
   tokens: readonly string[] = LETTERS,
   aspect = 1.5,
+  likeliest = 1,
 ): Context {
   const graph = goldenGraph(name);
   const ids = tokens.map((token) => (token.codePointAt(0) ?? 0) % graph.sizes["vocab"]!);
-  return contextOf({ model: name, graph, layout: layoutOf(graph, tokens.length), ids, tokens }, followed, aspect);
+  return contextOf(
+    { model: name, graph, layout: layoutOf(graph, tokens.length), ids, tokens },
+    followed,
+    aspect,
+    likeliest,
+  );
 }
 
 /** Rows whose numbers are made of their place: some number for everything that words may ask. */

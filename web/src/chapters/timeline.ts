@@ -5,21 +5,28 @@
 
 import {
   between,
+  cellBox,
   clamped,
   eased,
   frameOf,
+  lookedAt,
+  poseAround,
   poseOf,
   sectionKey,
   WHOLE,
   type Apart,
+  type Box,
   type CellArrow,
   type Frame,
+  type Layout,
   type LitCell,
   type LitRange,
   type Look,
+  type Point,
   type Pose,
 } from "../scene";
 import { flight } from "../scene/camera";
+import { around, centre } from "../scene/geometry";
 import type { Context } from "./context";
 import type { Numbers } from "./numbers";
 import { computing } from "./shots";
@@ -46,8 +53,8 @@ export interface Step {
   /** What happens, for ticks, captions and those who cannot see it. */
   readonly title: string;
   readonly seconds: number;
-  /** What is looked at in the end; where nothing is said, what was. */
-  readonly look?: Partial<Look> & Pick<Look, "look">;
+  /** What is looked at in the end, by names or as cells; where nothing is said, what was. */
+  readonly look?: Partial<Look> & (Pick<Look, "look"> | { readonly cells: LitRange });
   /** What stays solid: block ids and section keys; all others fade. `all` lets everything be solid again. */
   readonly show?: readonly string[] | "all";
   /** What is computed in this step, one after the other; before it, it is not there. */
@@ -83,6 +90,10 @@ export interface Span {
 
 /** How solid what is not spoken of stays. */
 const FADED = 0.07;
+/** How many times as wide as high something is looked at, and how high it is at least taken to be, in cells. */
+const WIDEST = 5;
+const LOWEST = 16;
+
 /** From where the guide sets out. */
 const FAR: Look = { look: [], yaw: -50, pitch: 20, zoom: 0.5 };
 
@@ -205,16 +216,44 @@ function cameraOf({ pose, opacity }: State): Partial<Frame> {
 }
 
 function reached(step: Step, before: State, context: Context): State {
-  const { layout, aspect, parts } = context;
-  const look = step.look && { ...(WHOLE.camera as Look), zoom: 1, ...step.look };
+  const { parts } = context;
   const shown = step.show === "all" ? {} : step.show && faded(parts.sections, step.show);
   const reveal = { ...before.reveal };
   for (const { block, to = 1 } of step.computes ?? []) reveal[block] = to;
   return {
-    pose: look ? poseOf(look, layout, aspect) : before.pose,
+    pose: step.look ? posed(step.look, context) : before.pose,
     opacity: shown ?? before.opacity,
     reveal,
   };
+}
+
+function posed(look: NonNullable<Step["look"]>, { layout, aspect }: Context): Pose {
+  const from = { ...(WHOLE.camera as Look), ...look };
+  if ("cells" in look) {
+    const box = layout.byId.get(look.cells.block)!;
+    const last = look.cells.to.map((end) => end - 1);
+    return poseAround(around([cellBox(box, look.cells.from), cellBox(box, last)]), from, aspect);
+  }
+  if (!from.look.length) return poseOf(from, layout, aspect);
+  return poseAround(near(lookedAt(layout, from.look), layout), from, aspect);
+}
+
+/** Of what is so wide that its rows would be threads in the picture, the part that is next to the stream. */
+function near(box: Box, { stream, byId }: Layout): Box {
+  const most = WIDEST * Math.max(box.size.y, LOWEST);
+  if (box.size.x <= most) return box;
+  const [middle, last] = [centre(box), box.origin.x + box.size.x - most];
+  const beside = stream
+    .map((id) => centre(byId.get(id)!))
+    .reduce((best, one) => (apart(one, middle, box) < apart(best, middle, box) ? one : best));
+  const from = Math.min(last, Math.max(box.origin.x, beside.x - most / 2));
+  return { origin: { ...box.origin, x: from }, size: { ...box.size, x: most } };
+}
+
+/** How far a point is from a box to the side, and from its middle in height. */
+function apart(point: Point, middle: Point, { origin, size }: Box): number {
+  const aside = Math.max(0, origin.x - point.x, point.x - origin.x - size.x);
+  return Math.abs(point.y - middle.y) + aside;
 }
 
 function faded(sections: readonly string[], shown: readonly string[]): Record<string, number> {

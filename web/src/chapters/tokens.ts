@@ -3,7 +3,7 @@
 import type { Context } from "./context";
 import { here } from "./naming";
 import { number } from "./numbers";
-import { cell, counted, line } from "./shots";
+import { around, cell, counted, line } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { count, link, many, say, term, widget } from "./words";
 
@@ -60,13 +60,16 @@ function vocabulary(context: Context): Passage {
     steps: [
       {
         title: "The table with a line for every token",
-        seconds: 4,
+        seconds: 3,
         look: { look: [parts.ids, parts.tokens], yaw: -8, pitch: 8, zoom: 0.9 },
         show: [parts.ids, parts.tokens],
-        lit: (t) => ({
-          cells: [{ ...cell(context, parts.ids, { position: followed.position }), tone: "source" }],
-          ranges: t > 0.4 ? [line(context, parts.tokens, { vocab: id })] : [],
-        }),
+        lit: () => ({ cells: [{ ...cell(context, parts.ids, { position: followed.position }), tone: "source" }] }),
+      },
+      {
+        title: "The line of our token",
+        seconds: 3,
+        look: { cells: around(context, parts.tokens, { vocab: id }), yaw: -8, pitch: 8, zoom: 0.8 },
+        lit: () => ({ ranges: [line(context, parts.tokens, { vocab: id })] }),
       },
     ],
   };

@@ -11,6 +11,8 @@ export interface Target {
   readonly axis: string | null;
   /** Only this cell is lit, and opened by a click. */
   readonly cell: CellRef | null;
+  /** What is computed at this position is lit, wherever it is in the picture. */
+  readonly position?: number;
 }
 
 export type Piece =
@@ -19,8 +21,8 @@ export type Piece =
   | { readonly kind: "link"; readonly text: string; readonly target: Target }
   /** A number of the run; null while it is not here yet. */
   | { readonly kind: "number"; readonly text: string | null; readonly cell: CellRef | null }
-  /** A token of the text or the vocabulary, ready to be drawn. */
-  | { readonly kind: "token"; readonly text: string | null }
+  /** A token, ready to be drawn: of the text at some position, or of the vocabulary. */
+  | { readonly kind: "token"; readonly text: string | null; readonly target: Target | null }
   /** A word that is used from here on. */
   | { readonly kind: "term"; readonly text: string }
   | { readonly kind: "key"; readonly text: string };
@@ -102,8 +104,14 @@ export function key(text: string): Piece {
   return { kind: "key", text };
 }
 
+/** A token of the vocabulary. */
 export function token(text: string | null): Piece {
-  return { kind: "token", text };
+  return { kind: "token", text, target: null };
+}
+
+/** The token of the text at a position. */
+export function tokenOf(text: string | null, position: number, ids: string): Piece {
+  return { kind: "token", text, target: { blocks: [ids], axis: null, cell: null, position } };
 }
 
 /** A whole number, its thousands apart. */
@@ -146,7 +154,7 @@ export function targetsIn(paragraphs: readonly Paragraph[]): Target[] {
     const all = paragraph.kind === "list" ? paragraph.items.flat() : paragraph.pieces;
     for (const piece of all) {
       if (typeof piece === "string") continue;
-      if (piece.kind === "link") found.push(piece.target);
+      if ((piece.kind === "link" || piece.kind === "token") && piece.target) found.push(piece.target);
       if (piece.kind === "number" && piece.cell)
         found.push({ blocks: [piece.cell.block], axis: null, cell: piece.cell });
     }

@@ -104,9 +104,11 @@ export function lookedAt(layout: Layout, look: readonly string[]): Box {
  * @param aspect the picture's width by its height.
  */
 export function poseOf(camera: Look | Pose, layout: Layout, aspect: number): Pose {
-  if (isPose(camera)) return camera;
-  const box = lookedAt(layout, camera.look);
-  const { yaw, pitch } = camera;
+  return isPose(camera) ? camera : poseAround(lookedAt(layout, camera.look), camera, aspect);
+}
+
+/** The pose in which a box fills a picture of some shape. */
+export function poseAround(box: Box, { yaw, pitch, zoom }: Omit<Look, "look">, aspect: number): Pose {
   const [turn, tilt] = [(yaw * Math.PI) / 180, (pitch * Math.PI) / 180];
   // How wide and high the box is as the eye sees it.
   const { x, y, z } = box.size;
@@ -114,7 +116,7 @@ export function poseOf(camera: Look | Pose, layout: Layout, aspect: number): Pos
   const deep = Math.abs(x * Math.sin(turn)) + Math.abs(z * Math.cos(turn));
   const high = Math.abs(y * Math.cos(tilt)) + Math.abs(deep * Math.sin(tilt));
   const shorter = aspect >= 1 ? Math.max(high, across / aspect) : Math.max(across, high * aspect);
-  return { centre: centre(box), yaw, pitch, span: Math.max(4, (1.15 * shorter) / camera.zoom) };
+  return { centre: centre(box), yaw, pitch, span: Math.max(4, (1.15 * shorter) / zoom) };
 }
 
 /** How solid a block is in a frame: what its id says, else the longest of its sections that is spoken of. */

@@ -11,6 +11,7 @@ export {
   isPose,
   lookedAt,
   opacityOf,
+  poseAround,
   poseOf,
   rangeWithin,
   revealOf,

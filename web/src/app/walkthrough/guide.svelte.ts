@@ -5,6 +5,7 @@ import {
   CHAPTERS,
   contextOf,
   GuideError,
+  largest,
   momentFrom,
   momentText,
   opened,
@@ -51,6 +52,8 @@ export class Guided {
   playing = $state.raw<Playing>(START);
   chosen = $state.raw<Partial<Followed>>({});
   aspect = $state.raw(1.5);
+  /** The likeliest token after the text, at which the last chapters look; null while it is not known. */
+  likeliest = $state.raw<number | null>(null);
   /** Counts what has come, for words that are written again with it. */
   news = $state(0);
   trouble = $state("");
@@ -73,6 +76,7 @@ export class Guided {
     this.#shown = $state.raw(shown);
     this.numbers = $state.raw(this.#numbersOf(shown));
     this.#lens = new Reading(shown.engine, "guide");
+    this.#foretell();
   }
 
   /** What is shown from now on: another text, or the same again. */
@@ -83,6 +87,8 @@ export class Guided {
     this.#shown = shown;
     this.trouble = "";
     this.numbers = this.#numbersOf(shown);
+    this.likeliest = null;
+    this.#foretell();
     const most = this.plans[this.playing.chapter]?.seconds ?? 0;
     if (this.playing.seconds > most) this.playing = { ...this.playing, seconds: most };
   }
@@ -172,10 +178,17 @@ export class Guided {
     });
   }
 
+  #foretell(): void {
+    if (this.likeliest !== null || !this.context) return;
+    const { parts, ids } = this.context;
+    this.likeliest = largest(this.numbers.row(parts.probabilities, ids.length - 1));
+  }
+
   #numbersOf({ engine, run, graph, layout }: Shown): RunNumbers {
     const news = () => {
       this.news += 1;
       this.#read();
+      this.#foretell();
     };
     return new RunNumbers(engine, run, { graph, layout }, news, (error) => {
       if (!isAbort(error)) this.trouble = error instanceof Error ? error.message : String(error);
@@ -187,7 +200,7 @@ export class Guided {
     const { ids, tokens } = run.text;
     try {
       const read = { model: run.model, graph, layout, ids, tokens };
-      return { context: contextOf(read, this.chosen, this.aspect), refusal: "" };
+      return { context: contextOf(read, this.chosen, this.aspect, this.likeliest ?? 0), refusal: "" };
     } catch (error) {
       if (!(error instanceof GuideError)) throw error;
       return { context: null, refusal: error.message };
