@@ -78,7 +78,7 @@ class Questions:
         )
 
     def ask(self, **asked: Any) -> None:
-        source, rest = _source(asked)
+        source, rest = _source({"position": -1, **asked})
         self._ask("ask", asked, lambda: [Answer(**a.to_dict()) for a in self._scope.ask(source, **rest)])
 
     def inside(self, text: str, n_terms: int = 6) -> None:

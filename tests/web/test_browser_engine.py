@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from families import family, shared_model, tiny_tokenizer
+from families import shared_model, tiny_tokenizer
 from tests.web.browser_expected import Questions
 
 import logitscope
@@ -110,7 +110,7 @@ def test_embedded_sort_says_the_same_in_typescript(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["gpt2", "qwen2", "qwen3"])
 def test_a_tiny_model_says_the_same_in_typescript(name: str, tmp_path: Path) -> None:
     """Padded heads, grouped keys, a BOS by the tokenizer's own convention, texts cut into bytes."""
-    one = shared_model(family(name))
+    one = shared_model(name)
     scope = logitscope.load(one, tokenizer=tiny_tokenizer(bos=name == "qwen3"))
     asks = exported(scope, tmp_path)
     asks.tokenise(TEXTS, [[0, 1, 2], [200, 130, 131], [299, 3], [299]])
