@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 import logitscope
 from logitscope.scope import Scope
 from logitscope.server import Settings, create_app
 from logitscope.server.listen import Listener, bind, url_of
 from tests.conftest import NO_BROWSER
+from tests.web.hosting import Host, exported, hosting, own_copy
 
 ROOT = Path(__file__).parents[2]
 NAMES = (os.environ.get("LOGITSCOPE_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
@@ -110,6 +111,80 @@ def opened(context: BrowserContext, server: str) -> Iterator[Callable[[str], Pag
 
     yield open_
     assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def site(page_is_built: None, chromium: str) -> Path:
+    """The default site as it is exported; nobody changes it."""
+    return exported()
+
+
+@pytest.fixture
+def host(site: Path, tmp_path: Path) -> Iterator[Host]:
+    """A plain host of a copy of the site, below a path."""
+    own_copy(site, tmp_path)
+    with hosting(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def visit(context: BrowserContext) -> Iterator[Visit]:
+    """Opens pages of sites; anything that a browser complains of, or that leaves the site, fails the test."""
+    visitor = Visit(context)
+    yield visitor
+    assert visitor.complaints == []
+    assert visitor.strays == []
+
+
+class Visit:
+    """A browser that comes to a site.
+
+    Attributes:
+        complaints: what the browser said of errors, broken policies and exceptions.
+        strays: addresses that were asked for and are not the site's.
+        expected: parts of complaints that a test brings about on purpose.
+    """
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.context = context
+        self.complaints: list[str] = []
+        self.strays: list[str] = []
+        self.expected: list[str] = []
+        self._homes: set[str] = set()
+        context.on("request", self._asked)
+        context.add_init_script(
+            "addEventListener('securitypolicyviolation', e => console.error('policy broken: ' + e.violatedDirective))"
+        )
+
+    def __call__(self, url: str, *, begin: bool = True) -> Page:
+        """The page at an address; with `begin`, the app in it, its first text read."""
+        self._homes.add(url.partition("#")[0])
+        page = self.context.new_page()
+        page.on("console", lambda said: said.type in ("error", "warning") and self._complain(said.text))
+        page.on("pageerror", lambda error: self._complain(str(error)))
+        page.goto(url)
+        if begin:
+            start(page)
+        return page
+
+    def _complain(self, text: str) -> None:
+        # What the software renderer says of its own speed concerns nobody.
+        if not any(part in text for part in [*self.expected, "GPU stall due to ReadPixels"]):
+            self.complaints.append(text)
+
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((*self._homes, "blob:", "data:")):
+            self.strays.append(request.url)
+
+
+def start(page: Page) -> None:
+    """Agrees to the download where that is asked, and waits for the first text."""
+    page.wait_for_selector("[data-phase=waiting], main #view")
+    button = page.get_by_role("button", name="Download and begin")
+    if button.count():
+        button.click()
+    page.wait_for_selector("main #view", timeout=60_000)
+    read(page)
 
 
 def read(page: Page) -> None:

@@ -1,10 +1,14 @@
 """A plain static host for an exported site: Python's own, from a folder, so that the site lies below a path.
 
-A test can stop it and start it again at the same port, see what was asked of it, and hold back a file for a while.
+A test can stop it and start it again at the same port, see what was asked of it, and hold back a file for a while. Knows
+how a site is exported, once for all tests, and changed by hand.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +17,56 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["BELOW", "Host", "hosting"]
+from filelock import FileLock
+
+import logitscope
+from logitscope.export.site import BUILT, export_site
+
+__all__ = ["BELOW", "Host", "exported", "hosting", "own_copy", "replace"]
 
 BELOW = "a/sub/path"
 """Where the site lies below the root of its host."""
 
+MODELS = ("embedded:tales", "embedded:sort")
+
 HALF = 2
 """The share of a held file that is sent before it waits."""
+
+ROOT = Path(__file__).parents[2]
+
+
+def exported() -> Path:
+    """The default site, made by the export itself; kept in `.cache/` until anything that makes it has changed.
+
+    Tests run in several processes: the first one makes it, the others wait.
+    """
+    digest = hashlib.sha256((BUILT.parent / "stamp").read_bytes())
+    package = Path(logitscope.__file__).parent
+    for path in sorted([*package.rglob("*.py"), *package.rglob("*.txt"), ROOT / "constraints.txt"]):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    kept = ROOT / ".cache" / "site"
+    folder = kept / digest.hexdigest()[:16]
+    kept.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept / "lock"):
+        if not folder.is_dir():
+            for old in kept.iterdir():
+                if old.is_dir():
+                    shutil.rmtree(old)
+            export_site((logitscope.load(name) for name in MODELS), folder)
+    return folder
+
+
+def own_copy(site: Path, root: Path) -> Path:
+    """A copy of a site below a host's folder, whose files a test may replace; they are links until then."""
+    place = root / BELOW
+    shutil.copytree(site, place, copy_function=os.link)
+    return place
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Puts another file in the place of a link, and leaves what it links to as it is."""
+    path.unlink()
+    path.write_bytes(content)
 
 
 class Host:

@@ -89,7 +89,7 @@ it("says which file stays damaged, and keeps nothing of it", async () => {
   const taken = one.parts.take(fileOf("the weights"), "models/a/weights-001.bin", NEVER);
   await expect(taken).rejects.toMatchObject({
     trouble: "failed",
-    message: expect.stringMatching(/^models\/a\/weights-001\.bin .*SHA-256 differs.*Try again/),
+    message: expect.stringMatching(/^the file models\/a\/weights-001\.bin .*SHA-256 differs.*Try again/),
   });
   expect(kept.held.size).toBe(0);
 });
@@ -98,7 +98,7 @@ it("says that a file is missing, with the status, and does not ask for it again"
   const one = parts([new Response("", { status: 404, statusText: "Not Found" })]);
   await expect(one.parts.take(fileOf("a"), "models/a/w.bin", NEVER)).rejects.toMatchObject({
     trouble: "failed",
-    message: expect.stringContaining("models/a/w.bin is not there (the server answered 404 Not Found)"),
+    message: expect.stringContaining("the file models/a/w.bin is not there (the server answered 404 Not Found)"),
   });
   expect(one.asked).toHaveLength(1);
 });

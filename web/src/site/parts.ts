@@ -128,7 +128,7 @@ export class Parts {
         if (await this.#isRight(file, bytes)) return bytes;
         throw new Failed(
           "failed",
-          `${path} arrived, but it is not what this site was made with (its SHA-256 differs). Try again; if it stays like that, the site has to be uploaded again.`,
+          `the file ${path} arrived, but it is not what this site was made with (its SHA-256 differs). Try again; if it stays like that, the site has to be uploaded again.`,
           true,
         );
       } catch (error) {
@@ -164,7 +164,7 @@ export class Parts {
       if (signal.aborted || error instanceof Failed) throw signal.aborted ? aborted() : error;
       throw new Failed(
         "gone",
-        `${path} could not be fetched: ${asked.signal.aborted ? "nothing came any more" : "nobody answers"}. Look whether this device is connected, and try again; what was loaded is kept.`,
+        `the file ${path} could not be fetched: ${asked.signal.aborted ? "nothing came any more" : "nobody answers"}. Look whether this device is connected, and try again; what was loaded is kept.`,
         true,
       );
     } finally {
@@ -192,7 +192,7 @@ async function whole(response: Response, file: StoredFile, path: string, count: 
   if (size === bytes.length) return bytes.buffer;
   throw new Failed(
     "failed",
-    `${path} arrived with ${size > bytes.length ? "more" : size.toLocaleString("en")} bytes instead of ${bytes.length.toLocaleString("en")}. Try again; if it stays like that, the site has to be uploaded again.`,
+    `the file ${path} arrived with ${size > bytes.length ? "more" : size.toLocaleString("en")} bytes instead of ${bytes.length.toLocaleString("en")}. Try again; if it stays like that, the site has to be uploaded again.`,
     true,
   );
 }
@@ -202,13 +202,13 @@ function refused(path: string, response: Response): Failed {
   if (response.status === 404 || response.status === 410)
     return new Failed(
       "failed",
-      `${path} is not there (the server answered ${status}). The site may just be changing: reload and try again. If it stays missing, it has to be uploaded.`,
+      `the file ${path} is not there (the server answered ${status}). The site may just be changing: reload and try again. If it stays missing, it has to be uploaded.`,
       false,
     );
   const passing = response.status >= 500 || response.status === 429;
   return new Failed(
     "failed",
-    `${path} was not sent (the server answered ${status}). ${passing ? "Try again in a moment." : "Whoever publishes this site has to allow it."}`,
+    `the file ${path} was not sent (the server answered ${status}). ${passing ? "Try again in a moment." : "Whoever publishes this site has to allow it."}`,
     passing,
   );
 }

@@ -148,13 +148,13 @@ export class SiteStore implements Store {
     const found = models.find((one) => one.name === name);
     if (found) return found;
     const there = models.map((one) => one.name).join(", ");
-    throw new EngineError("refused", `${name} is not part of this site; there is ${there}.`);
+    throw new EngineError("refused", `the model ${name} is not part of this site; there is ${there}.`);
   }
 
   async #program(): Promise<Piece> {
     const file = (await this.site()).files.find(({ path }) => path.startsWith(PROGRAM));
     if (file) return { file, path: file.path };
-    throw new EngineError("failed", `site.json names no file under ${PROGRAM}; export the site again.`);
+    throw new EngineError("failed", `the file site.json names none under ${PROGRAM}; export the site again.`);
   }
 
   /** A small file that says what all others are: never an old one while a new one can be had. */
@@ -165,18 +165,18 @@ export class SiteStore implements Store {
     } catch {
       throw new EngineError(
         "gone",
-        `${path} could not be fetched: nobody answers. Look whether this device is connected, and try again.`,
+        `the file ${path} could not be fetched: nobody answers. Look whether this device is connected, and try again.`,
       );
     }
     if (!response.ok)
       throw new EngineError(
         "failed",
-        `${path} is not there (the server answered ${`${response.status} ${response.statusText}`.trim()}): the site is not whole. Try again; if it stays like that, it has to be uploaded again.`,
+        `the file ${path} is not there (the server answered ${`${response.status} ${response.statusText}`.trim()}): the site is not whole. Try again; if it stays like that, it has to be uploaded again.`,
       );
     try {
       return (await response.json()) as Said;
     } catch {
-      throw new EngineError("failed", `${path} is no JSON: the site is damaged, and has to be uploaded again.`);
+      throw new EngineError("failed", `the file ${path} is no JSON: the site is damaged, and has to be uploaded again.`);
     }
   }
 }

@@ -54,12 +54,11 @@ worker.addEventListener("fetch", (event) => {
 });
 
 async function install(): Promise<void> {
-  try {
-    await Promise.all(release.files.map(keep));
-  } catch (error) {
-    await caches.delete(NAME);
-    throw error;
-  }
+  const kept = await Promise.allSettled(release.files.map(keep));
+  const failed = kept.find((one) => one.status === "rejected");
+  if (!failed) return;
+  await caches.delete(NAME);
+  throw failed.reason;
 }
 
 async function activate(): Promise<void> {

@@ -9,18 +9,15 @@ export class Updates {
 
   #registration: ServiceWorkerRegistration | null = null;
   #looked = Date.now();
+  #begun = false;
 
   /** @param base the address of the site's folder. */
   async begin(base: string): Promise<void> {
     // Pages that did not come safely have none of this.
     if (this.#registration || !("serviceWorker" in navigator)) return;
     const container = navigator.serviceWorker;
-    let controlled = container.controller !== null;
-    container.addEventListener("controllerchange", () => {
-      // The first worker only begins to keep this page; a later one belongs to the next version, and so must the page.
-      if (controlled) location.reload();
-      controlled = true;
-    });
+    if (!this.#begun) container.addEventListener("controllerchange", this.#changed(container.controller !== null));
+    this.#begun = true;
     try {
       const options = { scope: base, updateViaCache: "none" } as const;
       const registration = await container.register(new URL("sw.js", base).href, options);
@@ -38,6 +35,14 @@ export class Updates {
   /** Every open page of this site moves to the new version. */
   take(): void {
     this.#registration?.waiting?.postMessage("take over");
+  }
+
+  /** The first worker only begins to keep this page; a later one belongs to the next version, and so must the page. */
+  #changed(controlled: boolean): () => void {
+    return () => {
+      if (controlled) location.reload();
+      controlled = true;
+    };
   }
 
   #look(): void {
