@@ -2,10 +2,10 @@
 // is at a moment; its number is the one that is stored. Draws nothing.
 
 import { cellBox } from "./boxes";
-import { clamped, eased, type Apart } from "./frame";
-import type { Point } from "./geometry";
+import { clamped, eased, type Apart, type CellRef } from "./frame";
+import type { Box, Point } from "./geometry";
 import type { Layout } from "./layout";
-import { sourcesOf } from "./sources";
+import { sourcesOf, type Source } from "./sources";
 
 export interface FlyingCell {
   readonly x: number;
@@ -21,6 +21,13 @@ export interface FlyingCell {
 /** Terms that are shown at most; of longer sums the first. */
 const MOST = 96;
 const COLUMNS = 8;
+/** From a term to the next to its side, from a factor to the one below it, and from row to row: room for signs between. */
+const ACROSS = 1.6;
+const LINE = 1.5;
+const ROW = 3.4;
+/** How far below their cell, and how much nearer than it, terms meet. */
+const BELOW = 2;
+const NEARER = 4;
 
 /** When terms are in their rows, and when they set out for the cell. */
 const MET = 0.4;
@@ -37,14 +44,10 @@ export function apartCells(
   valueOf: (block: string, index: readonly number[]) => number | undefined,
   most = 400,
 ): FlyingCell[] {
-  const box = layout.byId.get(block);
-  if (!box || progress <= 0 || progress >= 1) return [];
-  const target = cellBox(box, index).origin;
-  const sources = sourcesOf(layout, ids, { block, index });
-  const counts = sources.map(({ from, to }) => from.reduce((n, first, axis) => n * (to[axis]! - first), 1));
-  const nTerms = Math.min(MOST, Math.max(1, ...counts));
+  const sum = sumOf(layout, ids, { block, index });
+  if (!sum || progress <= 0 || progress >= 1) return [];
+  const { target, sources, counts, nTerms, wide } = sum;
   const found: FlyingCell[] = [];
-  const wide = Math.min(COLUMNS, nTerms);
   // Terms of one sum stand in pairs below each other, in rows of eight, below their cell and nearer.
   let alone = 0;
   sources.forEach(({ block: from, from: first, to }, n) => {
@@ -55,9 +58,9 @@ export function apartCells(
       const start = cellBox(there, cell).origin;
       const [column, row] = summed ? [i % wide, Math.floor(i / wide)] : [wide + 1, alone];
       const meeting: Point = {
-        x: target.x + (column - (wide - 1) / 2) * 1.25,
-        y: target.y + 2 + (row * 2.7 + (summed ? n : 0)) * 1.05,
-        z: target.z + 4,
+        x: target.x + (column - (wide - 1) / 2) * ACROSS,
+        y: target.y + BELOW + row * ROW + (summed ? n : 0) * LINE,
+        z: target.z + NEARER,
       };
       found.push({
         ...position(start, meeting, target, progress, i / nTerms),
@@ -68,6 +71,86 @@ export function apartCells(
     if (!summed) alone += 1;
   });
   return found;
+}
+
+/** A sign between terms, around a point. */
+export interface TermSign extends Point {
+  readonly text: string;
+  readonly solid: number;
+}
+
+/** What is done with terms, by the kind of their formula: side by side, and below each other. */
+const BESIDE: Readonly<Record<string, string>> = { dot: "+", mean: "+" };
+const UNDER: Readonly<Record<string, string>> = { dot: "×", product: "×", add: "+", lookup: "+" };
+
+/** The signs between terms while they stand in their rows. */
+export function apartSigns(layout: Layout, ids: readonly number[], { block, index, progress }: Apart): TermSign[] {
+  const solid = Math.min(clamped((progress - MET) / 0.05 + 1), clamped((PARTED - progress) / 0.05));
+  const sum = sumOf(layout, ids, { block, index });
+  if (!sum || solid <= 0) return [];
+  const { target, counts, nTerms, wide, kind } = sum;
+  const paired = counts.filter((count) => count >= nTerms).length > 1;
+  const high = 1 + (paired ? LINE : 0);
+  const at = (column: number, row: number, text: string, down: number): TermSign => ({
+    text,
+    x: target.x + 0.5 + (column - (wide - 1) / 2) * ACROSS,
+    y: target.y + BELOW + row * ROW + down,
+    z: target.z + NEARER + 1,
+    solid,
+  });
+  const found: TermSign[] = [];
+  const [beside, under] = [BESIDE[kind], UNDER[kind]];
+  for (let i = 0; i < nTerms; i++) {
+    const [column, row] = [i % wide, Math.floor(i / wide)];
+    if (under && paired) found.push(at(column, row, under, (1 + LINE) / 2));
+    if (beside && i + 1 < nTerms) found.push(at(column + 0.5, row, beside, high / 2));
+  }
+  if (beside && Math.max(...counts) > nTerms) found.push(at(wide - 0.4, Math.ceil(nTerms / wide) - 1, "+ …", high / 2));
+  counts.filter((count) => count < nTerms).forEach((_, i) => beside && found.push(at(wide, i, beside, 0.5)));
+  return found;
+}
+
+/** The cell and where its terms meet. */
+export function meetingBox(layout: Layout, ids: readonly number[], of: CellRef): Box | null {
+  const sum = sumOf(layout, ids, of);
+  if (!sum) return null;
+  const { target, sources, counts, nTerms, wide } = sum;
+  const alone = counts.some((count) => count < nTerms) ? 2 : 0;
+  const left = ((wide - 1) / 2) * ACROSS;
+  const rows = Math.ceil(nTerms / COLUMNS);
+  return {
+    origin: { x: target.x - left, y: target.y, z: target.z },
+    size: {
+      x: 2 * left + 1 + alone * ACROSS,
+      y: BELOW + (rows - 1) * ROW + (Math.min(2, sources.length) - 1) * LINE + 1,
+      z: NEARER + 1,
+    },
+  };
+}
+
+interface Sum {
+  /** The least corner of the cell. */
+  readonly target: Point;
+  readonly sources: readonly Source[];
+  /** Cells of each source. */
+  readonly counts: readonly number[];
+  /** Terms that are shown. */
+  readonly nTerms: number;
+  /** Of them, in a row. */
+  readonly wide: number;
+  /** Of the formula. */
+  readonly kind: string;
+}
+
+function sumOf(layout: Layout, ids: readonly number[], of: CellRef): Sum | null {
+  const box = layout.byId.get(of.block);
+  if (!box) return null;
+  // Ids say which cells are read; they are no terms.
+  const sources = sourcesOf(layout, ids, of).filter(({ role }) => role !== "ids");
+  const counts = sources.map(({ from, to }) => from.reduce((n, first, axis) => n * (to[axis]! - first), 1));
+  const nTerms = Math.min(MOST, Math.max(1, ...counts));
+  const kind = box.block.formula?.kind ?? "";
+  return { target: cellBox(box, of.index).origin, sources, counts, nTerms, wide: Math.min(COLUMNS, nTerms), kind };
 }
 
 /** Where a cell is: at home, then in its row, then at the goal; later terms set out a little later. */

@@ -1,5 +1,6 @@
 // What other rooms import of the scene; its renderer is loaded apart.
 
+export { meetingBox } from "./apart";
 export { arrowsInto, type Arrow } from "./arrows";
 export { cellAt, cellBox, cellCentre, slabOf, type Axes, type BlockBox } from "./boxes";
 export {
@@ -28,7 +29,7 @@ export {
 } from "./frame";
 export { type Box, type Point } from "./geometry";
 export { besideEachOther, layoutOf, type Layout } from "./layout";
-export { isReduction, operandOf, rolesOf, shapeOf, type Roles } from "./roles";
+export { areNames, isReduction, operandOf, rolesOf, shapeOf, type Roles } from "./roles";
 export { sectionKey, type SectionBox } from "./sections";
 export {
   coarsest,

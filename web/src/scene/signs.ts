@@ -1,6 +1,7 @@
 // Which words stand where: names of sections and blocks as far as there is room, the tokens above their ids, what the model
 // says next below its end, and what the giants are.
 
+import type { TermSign } from "./apart";
 import { opacityOf, type Frame } from "./frame";
 import { end, type Point } from "./geometry";
 import { BELOW, IN_PLANE, ON_SCREEN, UPWARDS, type Labels } from "./labels";
@@ -23,6 +24,8 @@ const SECTION = 12;
 const BLOCK = 11;
 /** A block or section that is narrower on the screen is not named. */
 const NARROW = 44;
+/** Cells that a sign between terms is high. */
+const TERM_SIGN = 0.75;
 
 interface Sign {
   readonly text: string;
@@ -115,6 +118,15 @@ export class Signs {
     this.#tokens(theme, frame);
     this.#outputs(theme, frame);
     this.#cards(view, ink, paper, giants);
+  }
+
+  /** Between the terms of a sum that is taken apart. */
+  between(signs: readonly TermSign[], theme: Theme): void {
+    for (const { text, x, y, z, solid } of signs) {
+      const word = this.#labels.word(text, 40, css(theme.ink), true);
+      // A word hangs above its anchor.
+      if (word) this.#labels.add(word, x, y + TERM_SIGN / 2, z, TERM_SIGN, IN_PLANE, 0.5, solid);
+    }
   }
 
   /** What stands here and beside, above each: on the screen, as they are of very different sizes. */
