@@ -22,7 +22,7 @@ def violations(page: Page) -> list[str]:
     return [f"{one['id']}: {one['help']} ({one['nodes'][0]['html'][:160]})" for one in found]
 
 
-@pytest.mark.parametrize("view", ["text", "lens", "evolution"])
+@pytest.mark.parametrize("view", ["text", "lens", "evolution", "walkthrough", "walkthrough&m=embedded:sort&g=off"])
 @pytest.mark.parametrize(
     ("width", "height", "scheme"), [(1280, 860, "light"), (1280, 860, "dark"), (390, 844, "light")]
 )

@@ -5,10 +5,13 @@ What the panel says of them is held against `logitscope.graph.explain`.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 import logitscope
@@ -82,6 +85,18 @@ def point(page: Page, right: int, down: int) -> None:
     page.mouse.move(box["x"] + box["width"] / 2 + right, box["y"] + box["height"] / 2 + down)
 
 
+def eye(page: Page) -> str:
+    """Where the scene is seen from, as the address has it."""
+    page.wait_for_function("() => new URLSearchParams(location.hash.slice(1)).has('eye')")
+    return str(page.evaluate("new URLSearchParams(location.hash.slice(1)).get('eye')"))
+
+
+def alike(one: bytes, other: bytes) -> bool:
+    """Whether two pictures are the same but for the rounding of the eye's place in an address."""
+    a, b = (np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=np.int16) for png in (one, other))
+    return a.shape == b.shape and float((np.abs(a - b).max(axis=-1) > 24).mean()) < 0.01
+
+
 def shows(page: Page, run: Activations, block: str, index: list[int]) -> None:
     """The panel explains this cell with the library's numbers."""
     told = explain(run, block, index)
@@ -114,6 +129,106 @@ def test_a_cell_that_is_pointed_at_in_space_is_explained_exactly(scene: Open, ru
     page.wait_for_function("() => location.hash.includes('c=0.attn.pattern%3A0%3A5%3A2')")
     point(page, CELL, 0)
     shows(page, run, "0.attn.pattern", [0, 5, 2])
+
+
+def test_what_was_learned_is_explained_like_everything_else(scene: Open, run: Activations) -> None:
+    page = scene(c="0.mlp.up.weight:7:20", pin="1")
+    shows(page, run, "0.mlp.up.weight", [7, 20])
+    page.get_by_role("button", name="Pinned").click()
+    point(page, CELL, 0)
+    panel = page.get_by_label("The cell, explained")
+    expect(panel).to_contain_text("learned in training")
+    at = panel.locator("[data-told=place]")
+    expect(at).not_to_contain_text("d_model 7 d_mlp 20")
+
+
+def test_heads_before_the_one_that_is_kept_make_way(scene: Open, run: Activations) -> None:
+    """The last head stands behind two others, and its cells are pointed at through them."""
+    page = scene(c="0.attn.pattern:2:4:2", pin="1")
+    shows(page, run, "0.attn.pattern", [2, 4, 2])
+    for _ in range(3):  # far enough that the other heads are in the picture
+        page.get_by_role("button", name="Further away").click()
+    eye(page)
+    drawn(page)
+    point(page, CELL // 4, 0)
+    page.mouse.down()
+    page.mouse.up()
+    shows(page, run, "0.attn.pattern", [2, 4, 3])
+    page.get_by_role("button", name="Pinned").click()
+    drawn(page)
+    # Let go of, the heads are back, and the front one is met.
+    point(page, 0, 0)
+    expect(page.get_by_label("The cell, explained").locator("[data-told=place]")).to_contain_text("head 0")
+
+
+def test_an_operand_is_stepped_into_with_the_eye_and_back(scene: Open, run: Activations) -> None:
+    page = scene(c="0.attn.pattern:1:4:2", pin="1")
+    shows(page, run, "0.attn.pattern", [1, 4, 2])
+    page.locator("[data-source='0.attn.scores:1:4:2']").first.click()
+    shows(page, run, "0.attn.scores", [1, 4, 2])
+    there = eye(page)
+    page.get_by_role("button", name="Back").click()
+    shows(page, run, "0.attn.pattern", [1, 4, 2])
+    page.wait_for_function("there => new URLSearchParams(location.hash.slice(1)).get('eye') !== there", arg=there)
+    drawn(page)
+    point(page, CELL, 0)
+    page.mouse.down()
+    page.mouse.up()
+    shows(page, run, "0.attn.pattern", [1, 4, 3])
+
+
+def test_a_link_reopens_eye_cell_model_and_text(scene: Open, run: Activations) -> None:
+    page = scene(c="0.attn.v:1:2:9", pin="1")
+    point(page, 60, 40)
+    page.mouse.down(button="right")
+    point(page, 90, 10)
+    page.mouse.up(button="right")
+    page.mouse.wheel(0, -120)
+    first = eye(page)
+    page.get_by_role("button", name="Further away").click()
+    page.wait_for_function("first => new URLSearchParams(location.hash.slice(1)).get('eye') !== first", arg=first)
+    there = eye(page)
+    link = dict(parse_qsl(str(page.evaluate("location.hash.slice(1)"))))
+    assert link["c"] == "0.attn.v:1:2:9"
+    page.mouse.move(2, 2)
+    before = drawn(page).screenshot()
+    again = scene(**link)
+    shows(again, run, "0.attn.v", [1, 2, 9])
+    assert eye(again) == there
+    assert alike(drawn(again).screenshot(), before)
+    # Going back from a further flight is a flight back.
+    again.get_by_role("button", name="Unpin").or_(again.get_by_role("button", name="Pinned")).click()
+    again.get_by_role("button", name="Whole").click()
+    again.wait_for_function("there => new URLSearchParams(location.hash.slice(1)).get('eye') !== there", arg=there)
+    again.go_back()
+    again.wait_for_function("there => new URLSearchParams(location.hash.slice(1)).get('eye') === there", arg=there)
+    assert alike(drawn(again).screenshot(), before)
+
+
+def test_nothing_is_drawn_while_nothing_changes(still: BrowserContext, scene: Open) -> None:
+    still.add_init_script(
+        """window.drawn = 0;
+        const given = WebGL2RenderingContext.prototype.drawElementsInstanced;
+        WebGL2RenderingContext.prototype.drawElementsInstanced = function (...more) {
+            window.drawn++;
+            return given.apply(this, more);
+        };"""
+    )
+    page = scene(c="0.attn.q:0:2:3", pin="1", g="off")
+    pictures = """async n => {
+        const before = window.drawn;
+        for (let i = 0; i < n; i++) await new Promise(requestAnimationFrame);
+        return window.drawn - before;
+    }"""
+    at_rest = f"async () => document.querySelector('canvas').dataset.drawn === 'all' && await ({pictures})(10) === 0"
+    page.wait_for_function(at_rest)
+    before = page.evaluate("window.drawn")
+    assert before > 0
+    assert page.evaluate(pictures, 30) == 0
+    page.get_by_role("button", name="Nearer").click()
+    page.wait_for_function("before => window.drawn > before", arg=before)
+    page.wait_for_function(at_rest)
+    assert page.evaluate(pictures, 30) == 0
 
 
 def test_keys_walk_from_cell_to_cell_and_block_to_block(scene: Open, run: Activations) -> None:
@@ -163,3 +278,79 @@ def test_without_webgl_there_are_the_tables_and_the_reason(
     expect(page.get_by_text("this browser gives no WebGL 2")).to_be_visible()
     expect(page.get_by_role("grid")).to_be_visible()
     shows(page, run, "0.attn.q", [1, 3, 7])
+
+
+@pytest.fixture
+def phone(drawing: Browser, server: str) -> Iterator[Open]:
+    """Opens the walkthrough on a phone, whose screen is touched."""
+    made = drawing.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
+    )
+    made.set_default_timeout(60_000)
+
+    def open_(**place: str) -> Page:
+        page = made.new_page()
+        page.goto(f"{server}/#{urlencode({'v': 'walkthrough', 'm': SORT, 't': LETTERS, 'g': 'off', **place})}")
+        drawn(page)
+        page.locator("canvas").scroll_into_view_if_needed()
+        return page
+
+    yield open_
+    made.close()
+
+
+def touch(page: Page, *paths: list[tuple[float, float]]) -> None:
+    """Fingers that go along paths at once, each so far from the middle of the canvas."""
+    box = page.locator("canvas").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = page.context.new_cdp_session(page)
+
+    def at(step: int) -> list[dict[str, float]]:
+        return [{"x": x + path[step][0], "y": y + path[step][1], "id": i} for i, path in enumerate(paths)]
+
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at(0)})
+    for step in range(1, len(paths[0])):
+        session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": at(step)})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    session.detach()
+
+
+def pose(page: Page, before: str = "") -> list[float]:
+    """The eye's place, turn and span, when it is another than before."""
+    page.wait_for_function(
+        "before => (new URLSearchParams(location.hash.slice(1)).get('eye') ?? before) !== before", arg=before
+    )
+    return [float(part) for part in eye(page).split(",")]
+
+
+def test_one_finger_moves_two_turn_and_pinch_and_a_tap_keeps(phone: Open, run: Activations) -> None:
+    page = phone(c="0.attn.pattern:0:4:2", pin="1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    touch(page, [(0, 0), (20, 0), (40, 0), (60, 0)])
+    x, y, z, yaw, pitch, span = pose(page)
+    touch(page, [(0, 0), (0, -20), (0, -40), (0, -60)])
+    moved = pose(page, eye(page))
+    assert moved[1] > y  # the picture went up with the finger, so the eye looks further down
+    assert [moved[0], moved[2], *moved[3:]] == pytest.approx([x, z, yaw, pitch, span], abs=1)
+    apart = [[(-20.0, 0.0), (-30.0, 0.0), (-40.0, 0.0)], [(20.0, 0.0), (30.0, 0.0), (40.0, 0.0)]]
+    before = eye(page)
+    touch(page, *apart)
+    nearer = pose(page, before)
+    assert nearer[5] < 0.7 * span
+    assert nearer[3:5] == pytest.approx([yaw, pitch], abs=1)
+    before = eye(page)
+    touch(page, *[[(at, 0.0), (at + 20, 0.0), (at + 40, 0.0)] for at in (-40.0, 40.0)])
+    turned = pose(page, before)
+    assert abs(turned[3] - yaw) > 5
+    assert turned[5] == pytest.approx(nearer[5], rel=0.05)
+
+
+def test_a_tap_keeps_a_cell_and_explains_it(phone: Open, run: Activations) -> None:
+    page = phone(c="0.attn.pattern:0:4:2", pin="1")
+    cell = CELL  # as on a desk: a link opens at cells of one size
+    box = page.locator("canvas").bounding_box()
+    assert box is not None
+    page.touchscreen.tap(box["x"] + box["width"] / 2 + cell, box["y"] + box["height"] / 2)
+    shows(page, run, "0.attn.pattern", [0, 4, 3])
+    page.wait_for_function("() => location.hash.includes('c=0.attn.pattern%3A0%3A4%3A3')")

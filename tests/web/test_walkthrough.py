@@ -47,7 +47,7 @@ def inside(context: BrowserContext, server: str) -> Any:
         )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{at}/#{urlencode({'v': 'walkthrough', 'inside': 'table', **place})}")
-        page.wait_for_selector("[data-reading=done], [data-reading=refused]")
+        page.wait_for_selector(".walkthrough:is([data-status=done], [data-status=refused])")
         return page
 
     yield open_
@@ -202,6 +202,52 @@ def test_what_comes_next_is_the_model_s_own_distribution(inside: Go, tales: Scop
     assert f"Reading all {n + 1} tokens" in work
 
 
+def test_a_seed_draws_what_the_library_draws_with_it(inside: Go, tales: Scope) -> None:
+    rules: dict[str, Any] = {"method": "sample", "temperature": 1.3, "top_k": 40, "top_p": 0.9, "seed": 12}
+    drawn = [step.id for step in tales.sample(TEXT, n=3, **rules)]
+    assert drawn != [step.id for step in tales.sample(TEXT, n=3)]
+    given = tales.trace(TEXT, stages=[tales.model.anatomy.stages[-1]]).ids.tolist()
+    settings = {"method": "sample", "temperature": "1.3", "from_k": "40", "from_p": "0.9", "seed": "12"}
+    page = inside(m=TALES, t=TEXT, **settings)
+    tokens = page.get_by_role("list", name="Its tokens").get_by_role("listitem")
+    for n in range(1, 4):
+        page.locator(".next[aria-busy=false]").wait_for()
+        page.get_by_role("button", name="Step", exact=True).click()
+        expect(tokens).to_have_count(len(given) + n)
+    titles = [str(one.get_attribute("title")) for one in tokens.locator("button").all()]
+    assert [int(title.rsplit(" ", 1)[1]) for title in titles] == [*given, *drawn]
+    # A link to it goes on where it stopped: the seed's next number is the fourth.
+    page.wait_for_function("() => location.hash.includes('e=')")
+    hash_ = dict(pair.split("=", 1) for pair in page.evaluate("decodeURIComponent(location.hash.slice(1))").split("&"))
+    again = inside(**hash_)
+    again.locator(".next[aria-busy=false]").wait_for()
+    again.get_by_role("button", name="Step", exact=True).click()
+    fourth = list(tales.sample(TEXT, n=4, **rules))[-1].id
+    last = again.get_by_role("list", name="Its tokens").get_by_role("listitem").nth(len(given) + 3)
+    expect(last.locator("button")).to_have_attribute("title", f"position {len(given) + 3}, token {fourth}")
+
+
+def test_texts_to_start_from_are_for_models_that_read_prose(inside: Go) -> None:
+    page = inside(m=SORT, t=LETTERS)
+    expect(page.get_by_role("group", name="Letters to be read")).to_be_visible()
+    expect(page.get_by_role("group", name="Texts to start from")).to_have_count(0)
+    page.get_by_label("Model", exact=True).select_option(TALES)
+    expect(page.get_by_role("group", name="Texts to start from")).to_be_visible()
+
+
+def test_what_kept_keys_and_values_save_is_counted_from_the_graph(inside: Go, sort: Scope) -> None:
+    """Multiplications of dot products, counted here from the shapes: Q, K, V, scores, mix, projection, MLP and head."""
+    page = inside(m=SORT, t=LETTERS)
+    sizes = sort.activations(LETTERS).graph.sizes
+    d, layers, vocab, n = sizes["d_model"], sizes["n_blocks"], sizes["vocab"], len(LETTERS)
+    whole = layers * (n * (3 * d * d + d * d + 8 * d * d) + 2 * d * n * (n + 1) // 2) + n * d * vocab
+    last = layers * (12 * d * d + 2 * d * n) + d * vocab
+    kept = 2 * layers * d * (n - 1)
+    said = page.locator("[data-work]").inner_text()
+    for number_ in (whole, last, kept):
+        assert f"{number_:,}" in said.replace("\u202f", ",").replace("\u2009", ","), said
+
+
 def test_a_tensor_far_larger_than_the_screen_is_walked_to_its_end(inside: Go, tales: Scope) -> None:
     page, run = inside(m=TALES, t="Once upon a time", c="embed.tokens:0:0"), tales.activations("Once upon a time")
     grid = page.get_by_role("grid")
@@ -255,7 +301,7 @@ def test_a_text_that_is_too_long_is_cut_when_asked(inside: Go, tales: Scope) -> 
     page = inside(m=TALES, t="word " * (most + 20))
     assert f"at most {most:,}" in page.get_by_role("alert").inner_text()
     page.get_by_role("button", name=f"Read its first {most} tokens").click()
-    page.wait_for_selector("[data-reading=done]")
+    page.wait_for_selector(".walkthrough[data-status=done]")
     assert page.get_by_role("list", name="Its tokens").get_by_role("listitem").count() == most
 
 
@@ -273,6 +319,14 @@ def test_a_phone_shows_all_of_it(inside: Go, context: BrowserContext, sort: Scop
     page.set_viewport_size({"width": 390, "height": 844})
     shows(page, sort.activations(LETTERS), "0.attn.q", [1, 3, 7])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_cell_of_the_lens_opens_in_the_model(context: BrowserContext, server: str, tales: Scope) -> None:
+    page = context.new_page()
+    page.goto(f"{server}/#{urlencode({'v': 'lens', 'm': TALES, 't': TEXT, 'p': 5, 's': '3.mlp', 'inside': 'table'})}")
+    page.wait_for_selector("[data-status=done]")
+    page.get_by_role("button", name="Show this cell in the model").click()
+    shows(page, tales.activations(TEXT), "3.mlp.residual", [4, 0])
 
 
 def test_a_cell_of_the_lens_leads_to_the_vector_that_it_reads(inside: Go, tales: Scope) -> None:

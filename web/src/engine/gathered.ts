@@ -21,7 +21,7 @@ interface Asked<Of> {
 }
 
 /** Parts in one question: what is asked in between waits for no more than these. */
-const MOST = 24;
+const MOST = 32;
 
 export class Gathered<Of> {
   readonly #ask: AskParts<Of>;

@@ -62,6 +62,26 @@ describe("the eye", () => {
     }
     expect(view.project({ ...eyeOf(POSE), z: eyeOf(POSE).z + 5 })).toBeNull();
   });
+
+  it("knows how many cells of a slanted sheet a pixel covers", () => {
+    const pose = { ...POSE, yaw: 50, pitch: 20 };
+    const view = new View(pose, PICTURE);
+    const onSheet = (x: number, y: number) => {
+      const { origin, direction } = rayAt(pose, PICTURE, x, y);
+      const by = (POSE.centre.z - origin.z) / direction.z;
+      return { x: origin.x + direction.x * by, y: origin.y + direction.y * by, z: POSE.centre.z };
+    };
+    for (const [x, y] of [
+      [450, 300],
+      [120, 500],
+      [800, 40],
+    ] as const) {
+      const [at, right, down] = [onSheet(x, y), onSheet(x + 0.01, y), onSheet(x, y + 0.01)];
+      const along = (side: "x" | "y") => Math.hypot(right[side] - at[side], down[side] - at[side]) / 0.01;
+      const most = Math.max(along("x"), along("y"));
+      expect(view.cellsPerPixel(at) / most).toBeCloseTo(1, 3);
+    }
+  });
 });
 
 describe("hands", () => {

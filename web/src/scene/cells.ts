@@ -32,6 +32,7 @@ import type { BlockBox } from "./boxes";
 import { PAGE, pyramidOf } from "./pyramid";
 import { Pages, SIDE } from "./pages";
 import { slabOf } from "./boxes";
+import { areNames } from "./roles";
 import { colourTable } from "./scale";
 import { CHARACTERS, FRAGMENT, FROM_PAGES, SHAPE_ONLY, VERTEX } from "./shader";
 import type { Theme } from "./theme";
@@ -259,14 +260,7 @@ export class BoxCubes extends Cubes {
         this.set("extent", i, size.x, size.y, thick, pages ? FROM_PAGES : SHAPE_ONLY);
         if (!pyramid || !pages) continue;
         this.set("pages", i, pages.first.get(box.block.id)!, pyramid.rows, pyramid.columns, pyramid.slabs);
-        this.set(
-          "reading",
-          i,
-          pyramid.mapping,
-          pyramid.levels,
-          along,
-          box.block.kind === "input" && isWhole(box) ? 1 : 0,
-        );
+        this.set("reading", i, pyramid.mapping, pyramid.levels, along, areNames(box.block) ? 1 : 0);
       }
     });
     this.first[boxes.length] = i;
@@ -297,11 +291,6 @@ export class BoxCubes extends Cubes {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((n, m) => n + m, 0);
-}
-
-/** Ids are whole numbers. */
-function isWhole(box: BlockBox): boolean {
-  return box.block.axes.length === 1;
 }
 
 /** Along which side a block is computed: that of the positions, else x. */

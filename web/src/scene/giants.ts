@@ -17,9 +17,8 @@ export async function giantsOf(own: Layout, shapes: readonly Shape[]): Promise<G
 
 export function wordsOf({ name, n_parameters, n_positions }: Shape): string[] {
   return [
-    name,
+    `${name}, ${n_positions.toLocaleString("en")} tokens`,
     `${n_parameters.toLocaleString("en")} parameters`,
-    `${n_positions.toLocaleString("en")} tokens of context`,
     "shape only, no values",
   ];
 }

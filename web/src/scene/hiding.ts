@@ -6,7 +6,7 @@ import type { CellRef, Frame } from "./frame";
 import type { Layout } from "./layout";
 
 /** How solid a head is that makes way: it is still to be seen that it is there. */
-export const FAINT = 0.06;
+export const FAINT = 0.045;
 
 /** A place in depth that is to be seen, and the layer that it is in. */
 export interface Sought {

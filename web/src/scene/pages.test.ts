@@ -5,6 +5,7 @@ import { goldenGraph } from "./goldens";
 import { layoutOf } from "./layout";
 import { MISSING, Pages, SIDE } from "./pages";
 import { firstPage, levelOf, PAGE, pageCount, pagesAt, placeIn, pyramidOf, sheetAt, type Pyramid } from "./pyramid";
+import { poseOf, WHOLE } from "./frame";
 import { survey, View } from "./survey";
 import { nameOf, rangesOf, type TileKey } from "./values";
 
@@ -203,6 +204,34 @@ describe("a look", () => {
     expect(tiles.map(({ row, column }) => [row, column])).toContainEqual([0, 0]);
     expect(tiles.length).toBeLessThanOrEqual(4);
     expect(wanted.some((key) => key.block === "9.mlp.up.weight")).toBe(false);
+  });
+
+  it.each([
+    ["from afar", { ...WHOLE.camera, zoom: 1 }],
+    ["slanted", { ...WHOLE.camera, yaw: 60, pitch: 30 }],
+    ["from near", { ...WHOLE.camera, look: ["block 2"], zoom: 3 }],
+  ])("%s has every level at hand that a pixel is drawn with", (_, look) => {
+    const pose = poseOf(look, sort, picture.width / picture.height);
+    const view = new View(pose, picture);
+    const [had, levels] = [new Pages(sort.boxes.map(pyramidOf)), sort.boxes.map(() => 30)];
+    survey(view, sort.boxes, () => 1, had, nothing, 1, levels);
+    let seen = 0;
+    sort.boxes.forEach((box, n) => {
+      const pyramid = pyramidOf(box);
+      for (let i = 0; i < 16; i++) {
+        const [x, y] = [((0.5 + i * 5) % 16) / 16, ((0.5 + i * 3) % 16) / 16].map((t, k) =>
+          Math.floor(t * (k ? box.size.y : box.size.x)),
+        ) as [number, number];
+        const at = { x: box.origin.x + x + 0.5, y: box.origin.y + y + 0.5, z: box.origin.z + box.size.z };
+        const there = view.project(at);
+        if (!there || there.x < 0 || there.x > picture.width || there.y < 0 || there.y > picture.height) continue;
+        const level = Math.min(levelOf(pyramid, view.cellsPerPixel(at)), levels[n]!);
+        const { row, column } = placeIn(pyramid, x, y);
+        expect(drawn(had, pyramid, level, 0, row >> level, column >> level), `${box.block.id} ${level}`).not.toBeNull();
+        seen += 1;
+      }
+    });
+    expect(seen).toBeGreaterThan(50);
   });
 
   it("asks for nothing of what is faded away", () => {

@@ -6,7 +6,7 @@ import { Camera, Color, Scene, WebGLRenderer, type Object3D } from "three";
 import { cellBox, type BlockBox } from "./boxes";
 import { BoxCubes, Cubes, Ink } from "./cells";
 import { distanceOf, FIELD, type Picture } from "./camera";
-import { apartCells, type FlyingCell } from "./apart";
+import { apartCells, apartSigns, type FlyingCell } from "./apart";
 import {
   opacityOf,
   rangeWithin,
@@ -42,6 +42,8 @@ const LOOK = 120;
 const RADIANS = Math.PI / 180;
 /** Pages given to the drawing context for one picture. */
 const UPLOADS = 48;
+/** No block has more levels. */
+const COARSEST = 30;
 /** Cells of one sum that fly. */
 const FLYING = 400;
 
@@ -91,6 +93,8 @@ export class Renderer {
   #pointed: readonly Pointed[] = [];
   #pose: Pose | null = null;
   #sought: Sought | null = null;
+  /** Of each box, the coarsest level that it is drawn with: what is seen from its edge is not to fade away. */
+  #levels = new Float32Array(0);
   #picture: Picture = { width: 1, height: 1 };
   #ratio = 1;
   #request = 0;
@@ -142,6 +146,7 @@ export class Renderer {
         layout.sections.filter((section) => section.path.length <= 2),
         this.#ink,
       );
+      this.#levels = new Float32Array(layout.boxes.length).fill(COARSEST);
       this.#signs = new Signs(layout, this.#labels);
       this.#scene.add(...this.#cubes.meshes, this.#outlines.lines);
       if (this.#theme) this.#cubes.dress(this.#theme);
@@ -296,9 +301,13 @@ export class Renderer {
     const view = new View(pose, this.#picture);
     if (this.#values) {
       const solid = (box: number) => this.#solidOf(layout.boxes[box]!);
-      this.#values.want(survey(view, layout.boxes, solid, pages, this.#values, this.#ratio));
+      this.#values.want(survey(view, layout.boxes, solid, pages, this.#values, this.#ratio, this.#levels));
     }
-    if (this.#theme) this.#signs?.place(view, this.#theme, this.#frame, this.#giants, this.#pointed);
+    if (this.#theme) {
+      this.#signs?.place(view, this.#theme, this.#frame, this.#giants, this.#pointed);
+      const { apart } = this.#frame;
+      if (apart && this.#layout) this.#signs?.between(apartSigns(this.#layout, this.#ids, apart), this.#theme);
+    }
     this.spent.looks += 1;
     this.#dirty = true;
   }
@@ -376,7 +385,7 @@ export class Renderer {
     layout.boxes.forEach((box, n) => {
       const solid = this.#solidOf(box);
       const spread = this.#values?.spread(box.block.id);
-      cubes.state(n, solid, spread ? limitOf(spread) : 1, revealOf(frame, box.block.id), 0);
+      cubes.state(n, solid, spread ? limitOf(spread) : 1, revealOf(frame, box.block.id), this.#levels[n]!);
       const slabs = box.axes.z === null || !sought ? 0 : box.shape[box.axes.z]!;
       for (let slab = 0; slab < slabs; slab++)
         if (hides(sought!, box, slab, this.#behind)) cubes.solid(n, slab, FAINT * solid);

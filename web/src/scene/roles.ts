@@ -68,6 +68,11 @@ export function shapeOf(block: GraphBlock, nPositions: number): number[] {
   return block.axes.map((axis) => axis.size ?? nPositions);
 }
 
+/** Whether a block's numbers are the names of tokens, and no amounts: they have no colour. */
+export function areNames(block: GraphBlock): boolean {
+  return block.kind === "input" && block.axes.length === 1;
+}
+
 /** The block that an operand of this role reads. */
 export function operandOf(block: GraphBlock, role: string): string | null {
   return block.formula?.operands.find((operand) => operand.role === role)?.block ?? null;

@@ -27,7 +27,7 @@ in vec4 place;    // least corner; slab
 in vec4 extent;   // cells along x, y, z; kind of cube
 in vec4 pages;    // first entry of the table; rows, columns and slabs of the sheet
 in vec4 reading;  // mapping; levels; along which side it is computed (0 x, 1 y); whole numbers
-in vec4 state;    // solidity; largest value of the colours; how much is computed; coarsest level asked for, or the number
+in vec4 state;    // solidity; largest value of the colours; how much is computed; coarsest level at hand, or the number
 in vec3 tint;
 
 out vec3 local;
@@ -176,7 +176,8 @@ void main() {
   vec3 covered = fwidth(local);
   bool front = abs(facing.z) > 0.5;
   vec3 inside = clamp(local - facing * 0.01, vec3(0.0), size.xyz - 0.001);
-  float footprint = front ? max(covered.x, covered.y) : abs(facing.x) > 0.5 ? covered.y : covered.x;
+  vec3 spanned = sqrt(dFdx(local) * dFdx(local) + dFdy(local) * dFdy(local));
+  float footprint = front ? max(spanned.x, spanned.y) : abs(facing.x) > 0.5 ? spanned.y : spanned.x;
   vec3 rim = min(local, size.xyz - local) / max(covered, vec3(1e-6)) / ratio;
   float nearest = front ? min(rim.x, rim.y) : abs(facing.x) > 0.5 ? min(rim.y, rim.z) : min(rim.x, rim.z);
   float shade = front ? 1.0 : abs(facing.x) > 0.5 ? 0.86 : 0.93;
@@ -200,7 +201,7 @@ void main() {
   } else {
     int row = order.x == 0 ? cell.x : order.x == 1 ? cell.y : 0;
     int column = order.x == 0 ? cell.y : order.x == 1 ? cell.x : order.x == 2 ? cell.x : cell.y;
-    int wanted = max(int(floor(log2(max(1.0, footprint)) + 0.5)), int(now.w));
+    int wanted = min(int(floor(log2(max(1.0, footprint)) + 0.5)), int(now.w));
     found = numberAt(row, column, min(wanted, order.y - 1), value, level);
   }
   // Computed column by column; of the column in the works, cell by cell.
@@ -235,7 +236,8 @@ void main() {
     face = mix(face, mix(paper, ink, 0.18), 0.55 * room * (1.0 - smoothstep(0.4, 1.0, between)));
   }
   if (computed && front && facing.z > 0.0 && level == 0) {
-    float legible = smoothstep(30.0, 38.0, pixels);
+    // What makes way for something behind it is not to be read on top of that.
+    float legible = smoothstep(30.0, 38.0, pixels) * smoothstep(0.08, 0.3, now.x);
     if (legible > 0.0) {
       vec2 dx = dFdx(local.xy), dy = dFdy(local.xy);
       float covered = 0.0;

@@ -6,7 +6,7 @@ import type { BlockBox } from "./boxes";
 import { slabOf } from "./boxes";
 import { directions, distanceOf, eyeOf, FIELD, rayAt, type Picture } from "./camera";
 import type { Pose } from "./frame";
-import type { Point } from "./geometry";
+import type { Box, Point } from "./geometry";
 import { levelOf, PAGE, pagesAt, placeIn, sheetAt, type Pyramid } from "./pyramid";
 import type { Pages, Tiles } from "./pages";
 import type { TileKey } from "./values";
@@ -47,6 +47,31 @@ export class View {
   ahead({ x, y, z }: Point): number {
     const { x: ex, y: ey, z: ez } = this.#eye;
     return -((x - ex) * this.#back.x + (y - ey) * this.#back.y + (z - ez) * this.#back.z);
+  }
+
+  /** Cells of a sheet that faces the viewer that a pixel covers at a point, along x or y, whichever is more. */
+  cellsPerPixel({ x, y, z }: Point): number {
+    const ahead = this.ahead({ x, y, z });
+    if (ahead <= 1e-3) return 0;
+    const [dx, dy, dz] = [x - this.#eye.x, y - this.#eye.y, z - this.#eye.z];
+    const across = dx * this.#right.x + dy * this.#right.y + dz * this.#right.z;
+    const upwards = dx * this.#up.x + dy * this.#up.y + dz * this.#up.z;
+    // How the picture's two coordinates change from cell to cell, and, turned round, cells from pixel to pixel.
+    const scale = this.pixels(ahead) / ahead;
+    const a = scale * (this.#right.x * ahead + across * this.#back.x);
+    const b = scale * (this.#right.y * ahead + across * this.#back.y);
+    const c = scale * (this.#up.x * ahead + upwards * this.#back.x);
+    const d = scale * (this.#up.y * ahead + upwards * this.#back.y);
+    return Math.max(Math.hypot(d, b), Math.hypot(c, a)) / Math.max(1e-12, Math.abs(a * d - b * c));
+  }
+
+  /** The same where it is most: at the corners of a box's front, or in its middle. */
+  mostCellsPerPixel({ origin, size }: Box): number {
+    const z = origin.z + size.z;
+    let most = this.cellsPerPixel({ x: origin.x + size.x / 2, y: origin.y + size.y / 2, z });
+    for (const x of [origin.x, origin.x + size.x])
+      for (const y of [origin.y, origin.y + size.y]) most = Math.max(most, this.cellsPerPixel({ x, y, z }));
+    return most;
   }
 
   /** Where a point is in the picture; null behind the eye. */
@@ -122,8 +147,12 @@ export class View {
   }
 }
 
+/** Levels of one block that are had at hand for one picture, the finest first; a sheet seen from its edge needs more. */
+const LEVELS = 4;
+
 /** One level of one block that is needed. */
 interface Need {
+  readonly n: number;
   readonly box: BlockBox;
   readonly level: number;
   /** How much of the picture it fills, roughly; the coarsest level of what is seen comes first. */
@@ -134,6 +163,7 @@ interface Need {
  * Has what a view needs at hand, as far as its numbers are there.
  *
  * @param ratio pixels of the screen for each of the picture.
+ * @param levels of each box, the coarsest level that it is to be drawn with is written there.
  * @returns the tiles that are still to come.
  */
 export function survey(
@@ -143,6 +173,7 @@ export function survey(
   pages: Pages,
   tiles: Tiles,
   ratio: number,
+  levels?: { [box: number]: number },
 ): TileKey[] {
   const needs: Need[] = [];
   boxes.forEach((box, n) => {
@@ -156,11 +187,13 @@ export function survey(
     const pixels = view.pixels(near);
     const area = Math.min(size.x * size.y * pixels ** 2, 1e7);
     const top = pyramid.levels - 1;
-    needs.push({ box, level: top, urgency: 1e8 + area });
+    needs.push({ n, box, level: top, urgency: 1e8 + area });
     const finest = levelOf(pyramid, 1 / pixels / ratio);
-    const coarsest = Math.min(levelOf(pyramid, 1 / view.pixels(far) / ratio), finest + 2);
+    const most = Math.max(1 / view.pixels(far), view.mostCellsPerPixel(box));
+    const coarsest = Math.min(levelOf(pyramid, most / ratio), finest + LEVELS - 1);
+    if (levels) levels[n] = coarsest;
     for (let level = finest; level <= coarsest; level++)
-      if (level < top) needs.push({ box, level, urgency: area / (1 + level - finest) });
+      if (level < top) needs.push({ n, box, level, urgency: area / (1 + level - finest) });
   });
   needs.sort((a, b) => b.urgency - a.urgency);
   pages.look();
@@ -180,10 +213,13 @@ export function survey(
     } else for (const [u, v] of pagesInView(view, box, pyramid, level)) need(u, v);
     return all;
   };
-  for (const { box, level } of needs) {
+  for (const { n, box, level } of needs) {
     const pyramid = pages.pyramid(box.block.id);
     // Where there is no place for so much detail, for as much as there is.
-    for (let at = level; at < pyramid.levels; at++) if (had(box, pyramid, at)) break;
+    let at = level;
+    while (at < pyramid.levels - 1 && !had(box, pyramid, at)) at += 1;
+    if (at === pyramid.levels - 1) had(box, pyramid, at);
+    if (levels && at > level) levels[n] = Math.max(levels[n]!, at);
   }
   return wanted;
 }

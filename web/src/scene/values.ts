@@ -9,6 +9,9 @@ import { isAbort, type Engine, type Range, type Run, type Tile } from "../engine
 /** Cells of a tile along each side. */
 export const TILE = 256;
 
+/** Cells whose means are asked for at one time: whoever is asked has other questions to answer. */
+const MUCH = 2 ** 23;
+
 /** Cells of a tile that holds all slabs of a block. */
 const MOST = 4 * TILE * TILE;
 
@@ -136,6 +139,8 @@ export class Values {
   readonly #listeners = new Set<(key: TileKey) => void>();
   #wanted: readonly Wanted[] = [];
   #bytes = 0;
+  /** Cells that what is asked for is made of. */
+  #work = 0;
   #closed = false;
   /** What is told of an answer that does not come; by default nothing. */
   ontrouble: (error: unknown) => void = () => undefined;
@@ -147,7 +152,7 @@ export class Values {
     engine: Engine,
     run: Run,
     shapes: ReadonlyMap<string, readonly number[]>,
-    { bytes = 96 * 2 ** 20, atOnce = 24 }: ValuesOptions = {},
+    { bytes = 96 * 2 ** 20, atOnce = 64 }: ValuesOptions = {},
   ) {
     this.#engine = engine;
     this.#run = run;
@@ -252,7 +257,7 @@ export class Values {
 
   #ask(): void {
     if (this.#asked.size > this.#atOnce / 2) return;
-    while (!this.#closed && this.#asked.size < this.#atOnce) {
+    while (!this.#closed && this.#asked.size < this.#atOnce && this.#work < MUCH) {
       const next = this.#next();
       if (!next) return;
       void this.#fetch(next);
@@ -261,9 +266,11 @@ export class Values {
 
   async #fetch({ key, name }: Wanted): Promise<void> {
     const controller = new AbortController();
+    const ranges = rangesOf(key, this.shape(key.block));
+    const work = ranges.reduce((size, [from, to]) => size * (to - from), 1);
     this.#asked.set(name, controller);
+    this.#work += work;
     try {
-      const ranges = rangesOf(key, this.shape(key.block));
       const tile = await this.#engine.tile(this.#run, key.block, ranges, key.level, controller.signal);
       if (this.#closed) return;
       this.#keep(name, tile);
@@ -276,6 +283,7 @@ export class Values {
       this.ontrouble(error);
     } finally {
       this.#asked.delete(name);
+      this.#work -= work;
       this.#ask();
     }
   }

@@ -236,6 +236,8 @@ function equationOf(all: Explanation): string | null {
   switch (told.kind) {
     case "lookup":
     case "add":
+      // One number that is read is no sum.
+      if (inputs.length === 1 && !told.n_rest) return null;
       return sum(inputs.map(bracketed), told, told.rest) + is;
     case "product":
       return product(told.terms[0]!) + is;
