@@ -14,7 +14,12 @@ from tests.families import random_ids
 
 EMBEDDED = ("embedded:sort", "embedded:tales")
 
-TEXTS = ("The keeper climbed the stairs.", "def f(x):\n\treturn x", "🇫🇷 👩‍👩‍👧 e\u0301 我能吞下玻璃", "שלום <b>&amp;</b>\r\n")
+TEXTS = (
+    "The keeper climbed the stairs.",
+    "def f(x):\n\treturn x",
+    "\U0001f1eb\U0001f1f7 \U0001f469\u200d\U0001f467 e\u0301 我能吞下玻璃",
+    "שלום <b>&amp;</b>\r\n",
+)
 
 
 def stages_of(name: str, ids: list[int]) -> np.ndarray:

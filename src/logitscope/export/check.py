@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from logitscope.errors import InputError, ModelError
 from logitscope.export.exported import Exported
+from logitscope.model.model import Model
 from logitscope.samples import sample
 from logitscope.scope import Scope
 from logitscope.trace import Trace
@@ -119,17 +118,20 @@ def difference(trace: Trace, read: Mapping[str, np.ndarray], stages: np.ndarray)
 
 
 @contextmanager
-def with_parameters(hf: Any, parameters: Mapping[str, Tensor] | None) -> Iterator[None]:
+def with_parameters(model: Model, parameters: Mapping[str, Tensor] | None) -> Iterator[None]:
     """Lends a model other numbers for its parameters; None leaves its own."""
-    own = {name: parameter.data for name, parameter in hf.named_parameters()}
+    if parameters is None:
+        yield
+        return
+    # A trace asks what the weights are, and the answer is kept: it must not be that of the lent ones.
+    model.identity()
+    own = {name: parameter.data for name, parameter in model.hf.named_parameters()}
     try:
-        for name, parameter in hf.named_parameters():
-            if parameters is not None:
-                parameter.data = parameters[name].to(parameter.dtype)
-        with torch.no_grad():
-            yield
+        for name, parameter in model.hf.named_parameters():
+            parameter.data = parameters[name].to(parameter.dtype)
+        yield
     finally:
-        for name, parameter in hf.named_parameters():
+        for name, parameter in model.hf.named_parameters():
             parameter.data = own[name]
 
 

@@ -203,7 +203,7 @@ def _measured(
     Raises:
         ModelError: the graphs do not say what the model says.
     """
-    with with_parameters(scope.model.hf, rounded):
+    with with_parameters(scope.model, rounded):
         agreement = compare(scope, exported, texts)
         check = _check(scope, texts[0], agreement)
     if not max(agreement.logprob, agreement.kl) <= agreement.limit:
