@@ -1,6 +1,7 @@
 """What reading an edited text costs, with and without what the reading before it left behind.
 
-    python benchmarks/prefix_reuse.py --tokens 512
+    python -m benchmarks.prefix_reuse --tokens 512
+    python -m benchmarks.prefix_reuse --json      the same for the file of results
 
 GPT-2 small's shape, random weights in its default configuration, real tokens, every stage and every statistic. A text
 of so many tokens is read; then one token is appended, or the one at some position is changed, and the new text is read
@@ -12,7 +13,9 @@ largest difference of any number but ranks between the two traces. Needs the tok
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +25,7 @@ import numpy as np
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from benchmarks.report import table
 from logitscope.scope import Scope, load
 from logitscope.trace import Trace, merge
 
@@ -59,13 +63,9 @@ def difference(a: Trace, b: Trace) -> float:
     return max(float(np.nanmax(np.abs(a[name] - b[name]))) for name in real)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tokens", type=int, default=512)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--no-subblocks", action="store_true")
-    arguments = parser.parse_args()
-    scope, n, subblocks = gpt2_small(), arguments.tokens, not arguments.no_subblocks
+def measured(n: int, repeats: int, *, subblocks: bool) -> dict[str, Any]:
+    """The table: an edit to each row."""
+    scope = gpt2_small()
     ids = real_ids(scope, n + 1)
     other = (ids[0] + 1) % scope.model.n_tokens
 
@@ -81,25 +81,56 @@ def main() -> None:
             return scope.trace(ids=edited, subblocks=subblocks, prefix=prefix)
 
         # Before each: the text as it was, read from what is left of the edited one.
-        return shortest(run, lambda: scope.trace(ids=ids[:n], subblocks=subblocks, prefix=prefix), arguments.repeats)
+        return shortest(run, lambda: scope.trace(ids=ids[:n], subblocks=subblocks, prefix=prefix), repeats)
+
+    def row(label: str, tail: float, seconds: float, whole: float, found: Trace, expected: Trace) -> list[str]:
+        return [
+            label,
+            f"{tail:.3f}",
+            f"{seconds:.3f}",
+            f"{whole:.2f}",
+            f"{seconds / whole:.4f}",
+            f"1/{whole / seconds:.0f}" if seconds < whole / 2 else f"{seconds / whole:.2f}",
+            f"{difference(found, expected):.1e}",
+        ]
 
     whole, expected = fresh(ids)
-    print(f"{len(expected.stages)} stages, {len(expected.arrays)} statistics, {torch.get_num_threads()} threads")
-    print(f"{whole:8.3f} s  {n + 1} tokens from nothing")
-    for label, pieces in (("one token appended", False), ("the same in pieces", True)):
+    rows = []
+    for label, pieces in (("one appended", False), ("one appended, in pieces", True)):
         seconds, found = again(ids, pieces=pieces)
-        print(
-            f"{seconds:8.3f} s  {label}: 1/{whole / seconds:.0f} of that (to reach: 1/50); "
-            f"off by {difference(found, expected):.1e}"
-        )
+        rows.append(row(label, 1 / (n + 1), seconds, whole, found, expected))
     for at in (n - 1, 3 * n // 4, n // 2, n // 4, 0):
         edited = [*ids[:at], other, *ids[at + 1 : n]]
-        tail, expected = fresh(edited)
+        fresh_time, anew = fresh(edited)
         seconds, found = again(edited)
-        print(
-            f"{seconds:8.3f} s  token {at} changed: {seconds / tail:.3f} of {tail:.3f} s, where the tail is "
-            f"{(n - at) / n:.3f} of the text; off by {difference(found, expected):.1e}"
-        )
+        rows.append(row(f"{at} changed", (n - at) / n, seconds, fresh_time, found, anew))
+    threads = torch.get_num_threads()
+    return {
+        "tables": [
+            {
+                "headings": ["token", "tail ÷ text", "seconds", "from nothing", "ratio", "that is", "off by"],
+                "rows": rows,
+            }
+        ],
+        "notes": [
+            f"GPT-2 small's shape, {n} tokens, {len(expected.stages)} stages, {len(expected.arrays)} statistics, "
+            f"{threads} threads."
+        ],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tokens", type=int, default=512)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--no-subblocks", action="store_true")
+    parser.add_argument("--json", action="store_true", help="for the file of results")
+    options = parser.parse_args()
+    found = measured(options.tokens, options.repeats, subblocks=not options.no_subblocks)
+    if options.json:
+        json.dump(found, sys.stdout)
+        return
+    print(table(found["tables"][0]["headings"], found["tables"][0]["rows"]), *found["notes"], sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Where the time goes before a command has said anything.
 
-    python benchmarks/start_up.py
+    python -m benchmarks.start_up
+    python -m benchmarks.start_up --json      the same for the file of results
 
 Each line is a process of its own, run a few times; the shortest counts, by the clock and by the processor's time (which
 tells more on a machine that is busy). Below: the steps of `logitscope likelihood` on the embedded model, and the
@@ -10,6 +11,7 @@ imports that took longest, by `python -X importtime`.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import resource
 import subprocess
@@ -17,6 +19,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+from benchmarks.report import table
 
 TEXT = "The old man looked at the sea."
 COMMAND = "import sys; from logitscope.cli import main; sys.argv = ['logitscope', *{!r}]; main()"
@@ -26,7 +31,7 @@ began = time.process_time()
 def step(name):
     global began
     now = time.process_time()
-    print(f"{now - began:8.3f} s  {name}")
+    print(f"{now - began:.3f}\\t{name}")
     began = time.process_time()
 import torch; step("import torch")
 import logitscope.cli.app; step("the command line")
@@ -59,10 +64,8 @@ def longest_imports(code: str, n: int) -> list[tuple[float, str]]:
     return sorted(((int(micro) / 1e6, name) for micro, depth, name in found if len(depth) == 1), reverse=True)[:n]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
+def measured(repeats: int) -> dict[str, Any]:
+    """The tables: whole processes, the steps of one, and its longest imports."""
     with tempfile.TemporaryDirectory() as folder:
         saved = str(Path(folder) / "a.trace.safetensors")
         likelihood = COMMAND.format(["likelihood", TEXT])
@@ -75,17 +78,50 @@ def main() -> None:
             "logitscope likelihood TEXT": likelihood,
             "the same within another process": likelihood.replace("main()", "main(sys.argv[1:])"),
         }
-        found = {label: run(code, arguments.repeats) for label, code in lines.items()}
+        found = {label: run(code, repeats) for label, code in lines.items()}
     bare = found["import torch"]
-    print("     clock  processor")
-    for label, (clock, busy) in found.items():
-        more = f"  {clock - bare[0]:+.2f} s and {busy - bare[1]:+.2f} s beside import torch" if clock > bare[0] else ""
-        print(f"{clock:8.2f} s {busy:8.2f} s  {label}{more}")
-    print("\nits steps, in processor time:", flush=True)
-    subprocess.run([sys.executable, "-c", STEPS], check=True)
-    print("\nits longest imports, with all that they import:")
-    for seconds, name in longest_imports(likelihood, 10):
-        print(f"{seconds:8.3f} s  {name}")
+    done = subprocess.run([sys.executable, "-c", STEPS], check=True, stdout=subprocess.PIPE, text=True)
+    return {
+        "tables": [
+            {
+                "headings": ["process", "by the clock", "beside import torch", "processor time", "beside it"],
+                "rows": [
+                    [
+                        label,
+                        f"{clock:.2f}",
+                        f"{clock - bare[0]:+.2f}" if clock > bare[0] else "",
+                        f"{busy:.2f}",
+                        f"{busy - bare[1]:+.2f}" if clock > bare[0] else "",
+                    ]
+                    for label, (clock, busy) in found.items()
+                ],
+            },
+            {
+                "headings": ["step of `logitscope likelihood`, embedded model", "processor time"],
+                "rows": [line.split("\t")[::-1] for line in done.stdout.splitlines()],
+            },
+            {
+                "headings": ["its longest imports, with all that they import", "seconds"],
+                "rows": [[name, f"{seconds:.3f}"] for seconds, name in longest_imports(likelihood, 10)],
+            },
+        ],
+        "notes": [f"Seconds, the shortest of {repeats} processes."],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="two of each")
+    parser.add_argument("--json", action="store_true", help="for the file of results")
+    options = parser.parse_args()
+    found = measured(min(2, options.repeats) if options.quick else options.repeats)
+    if options.json:
+        json.dump(found, sys.stdout)
+        return
+    for part in found["tables"]:
+        print(table(part["headings"], part["rows"]), end="\n\n")
+    print(*found["notes"], sep="\n")
 
 
 if __name__ == "__main__":

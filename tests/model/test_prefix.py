@@ -87,10 +87,24 @@ def test_what_is_held_is_counted_and_common_beginnings_are_found() -> None:
     assert (held.ids, held.n_bytes, held.common([1, 2])) == ((), 0, 0)
     held.extend([1, 2, 3])
     n_layers, n_heads, d_head = 3, 2, 8
-    assert held.n_bytes == 2 * n_layers * n_heads * d_head * 4 * 3
+    assert held.n_bytes == 2 * n_layers * n_heads * d_head * 4 * (3 + 64)  # with room for some more
     assert [held.common(i) for i in ([], [1], [1, 2, 3], [1, 2, 3, 4], [1, 3], [2])] == [0, 1, 3, 3, 1, 0]
     held.crop(0)
     assert (held.ids, held.n_bytes) == ((), 0)
+
+
+def test_one_more_is_written_behind_the_others_and_ways_that_share_them_do_not_meet() -> None:
+    held, ids = KeyValues(understood("gpt2")), ids_of().tolist()
+    held.extend(ids[:8])
+    size, other = held.n_bytes, held.fork()
+    assert near(held.logits(ids[8:]), own("gpt2", ids)[8:])
+    assert held.n_bytes == size  # in the room that there was
+    changed = [*ids[:8], *reversed(ids[8:])]
+    assert near(other.logits(changed[8:]), own("gpt2", changed)[8:])
+    held.crop(9)
+    assert near(held.logits(ids[9:]), own("gpt2", ids)[9:])
+    other.crop(5)
+    assert near(other.logits(ids[5:] + ids[:20]), own("gpt2", ids + ids[:20])[5:])
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])

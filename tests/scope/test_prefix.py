@@ -170,7 +170,7 @@ def test_only_what_changed_is_run_and_read_out(costs: Callable[[str], Costs]) ->
     scope.trace(ids=ids, prefix=prefix)
     assert cost.taken() == ([], [])
     scope.trace(ids=[*ids, 7], prefix=prefix)
-    assert cost.taken() == ([2], [(4, 2)])  # the old last position has a next token now
+    assert cost.taken() == ([1], [(4, 2)])  # the old last position has a next token now
     scope.trace(ids=[*ids[:20], 7, *ids[21:]], prefix=prefix)
     assert cost.taken() == ([11], [(4, 11)])
     scope.trace(ids=ids[:5], prefix=prefix)
@@ -201,7 +201,7 @@ def test_reading_one_early_position_forgets_no_keys(costs: Callable[[str], Costs
     scope.trace(ids=ids, positions=[2], top_k=1, prefix=prefix)
     cost.taken()
     scope.trace(ids=[*ids, 1], prefix=prefix)
-    assert cost.taken() == ([2], [(4, 2)])
+    assert cost.taken() == ([1], [(4, 2)])
 
 
 def test_pieces_leave_behind_what_they_read_and_no_more(costs: Callable[[str], Costs]) -> None:
@@ -295,7 +295,8 @@ def test_no_more_is_kept_than_was_allowed(limit_mib: float) -> None:
             scope.trace(ids=ids_of(CONTEXT, seed).tolist(), prefix=prefix, **asked)  # type: ignore[arg-type]
             assert 0 <= prefix.n_bytes <= limit_mib * 2**20
     per_token = 3 * 2 * 32 * 4
-    assert ("may be kept" in prefix.reason) == (per_token * CONTEXT > limit_mib * 2**20)
+    room = 64
+    assert ("may be kept" in prefix.reason) == (per_token * (CONTEXT + room) > limit_mib * 2**20)
 
 
 def test_forgetting_is_beginning_anew(costs: Callable[[str], Costs]) -> None:

@@ -60,8 +60,11 @@ class KeyValues:
     def _begin(self, model: Model) -> None:
         from transformers import DynamicCache
 
+        from logitscope.model.growing import GrowingLayer
+
         self._model = model
         self._cache = DynamicCache()
+        self._cache.layer_class_to_replicate = GrowingLayer
         self._ids: tuple[int, ...] = ()
 
     @property
@@ -72,7 +75,8 @@ class KeyValues:
     @property
     def n_bytes(self) -> int:
         """Memory that keys and values take; forks share theirs."""
-        return sum(t.nbytes for layer in self._layers for t in (layer.keys, layer.values) if t is not None)
+        held = (t for layer in self._layers for t in (layer.keys, layer.values) if t is not None)
+        return sum(t.untyped_storage().nbytes() for t in held)
 
     @property
     def _layers(self) -> list[Any]:
@@ -108,7 +112,7 @@ class KeyValues:
         """Another one that goes on from here; what both hold is held once."""
         other = object.__new__(KeyValues)
         other._begin(self._model)
-        # Layers grow by making longer tensors, never by writing into what is there.
+        # Layers never write into what is there.
         other._cache.layers = [copy.copy(layer) for layer in self._cache.layers]
         other._ids = self._ids
         return other

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from logitscope.errors import InputError
+from logitscope.model.decode import Decoder
 from logitscope.model.model import Model
 from logitscope.model.prefix import KeyValues, why_not
 from logitscope.model.windows import Window
@@ -53,21 +54,46 @@ class _Kept:
     def n_bytes(self) -> int:
         return self.positions.nbytes + sum(array.nbytes for array in self.arrays.values())
 
-    def unchanged(self, ids: np.ndarray, *, whole: bool) -> np.ndarray:
-        """Which of the positions have the numbers that they would have in a text of these ids.
+    def unchanged(self, ids: np.ndarray, *, whole: bool) -> int:
+        """How many of the positions, from the first, have the numbers that they would have in a text of these ids.
 
         Args:
             ids: of the text that is read now.
             whole: earlier numbers depend on later tokens, if only on how many there are.
         """
+        if ids is self.ids:
+            return len(self.positions)
         n = min(len(ids), len(self.ids))
         differ = np.flatnonzero(ids[:n] != self.ids[:n])
         common = int(differ[0]) if len(differ) else n
         same = common == len(ids) == len(self.ids)
         if whole and not same:
-            return np.zeros(len(self.positions), bool)
+            return 0
         # The last common token is followed by another one now, or by one where nothing was, or by nothing.
-        return self.positions < (common if same else common - 1)
+        return int(np.searchsorted(self.positions, common if same else common - 1))
+
+
+@dataclass(frozen=True)
+class _Last:
+    """What the head reads at the last position of a window.
+
+    Attributes:
+        ids: of the window, up to that position.
+        norm: of the decoder that made it.
+        vectors: by stage, `[1, d_model]`.
+    """
+
+    ids: tuple[int, ...]
+    norm: str
+    vectors: Mapping[str, Tensor]
+
+    @property
+    def n_bytes(self) -> int:
+        return sum(vector.nbytes for vector in self.vectors.values())
+
+    def is_at(self, ids: Sequence[int], stages: Sequence[str], decoder: Decoder) -> bool:
+        """Whether it holds what such a decoder makes of some stages after these ids."""
+        return decoder.norm == self.norm and self.vectors.keys() >= set(stages) and self.ids == tuple(ids)
 
 
 class Remembered:
@@ -87,6 +113,7 @@ class Remembered:
         self._too_large = ""
         self._model = model
         self._held: KeyValues | None = None
+        self._last: _Last | None = None
         self._kept: OrderedDict[_Name, _Kept] = OrderedDict()
         self._weights: object = None
         self._lock = threading.Lock()
@@ -102,7 +129,8 @@ class Remembered:
     @property
     def n_bytes(self) -> int:
         """Memory in use."""
-        return (self._held.n_bytes if self._held else 0) + sum(kept.n_bytes for kept in self._kept.values())
+        vectors = (self._held.n_bytes if self._held else 0) + (self._last.n_bytes if self._last else 0)
+        return vectors + sum(kept.n_bytes for kept in self._kept.values())
 
     def forget(self) -> None:
         """Forgets everything, as if nothing had been read."""
@@ -110,7 +138,7 @@ class Remembered:
             self._clear()
 
     def _clear(self) -> None:
-        self._held = None
+        self._held = self._last = None
         self._kept.clear()
 
     @contextmanager
@@ -142,30 +170,40 @@ class Remembered:
         fed: Int[np.ndarray, " position"],
         rows: Int[np.ndarray, " row"],
         stages: Sequence[str],
-        store: Callable[[Tensor], Tensor],
+        decoder: Decoder,
     ) -> Mapping[str, Tensor] | None:
-        """What `store` makes of the residual stream at some rows of a window; None where the model has to run anew.
+        """What the head reads at some rows of a window; None where the model has to run anew.
 
         Args:
             fed: ids of the window.
             rows: ascending.
             stages: their names.
-            store: such as the final norm.
+            decoder: makes it of the residual stream.
         """
         if self._why_not:
             return None
         ids = fed[: int(rows[-1]) + 1].tolist()
         held = KeyValues(self._model) if self._held is None else self._held
         common = held.common(fed.tolist())
-        begin = min(common, int(rows[0]))
+        # Another token after the last one changes what is read of that, but not the stream there.
+        last = self._last if self._last is not None and self._last.is_at(ids[: rows[0] + 1], stages, decoder) else None
+        new = rows if last is None else rows[1:]
+        if last is not None and not len(new):
+            return {stage: last.vectors[stage] for stage in stages}
+        begin = min(common, int(new[0]))
         # What is held stays until more is: one position read early in a text must not cost the keys of the rest.
         run = held.fork()
         run.crop(begin)
-        vectors = run.extend(ids[begin:], stages, torch.from_numpy(rows - begin), store=store)
+        vectors = run.extend(ids[begin:], stages, torch.from_numpy(new - begin), store=decoder.normalise)
+        if last is not None:
+            vectors = {stage: torch.cat([last.vectors[stage], vectors[stage]]) for stage in stages}
         if len(run.ids) >= common:
             fits = run.n_bytes <= self._limit
             self._too_large = "" if fits else f"they take {run.n_bytes / 2**20:.0f} MiB, {self.limit_mib:g} may be kept"
-            self._held = run if fits else None
+            self._held = self._last = None
+            if fits:
+                last_row = {stage: vectors[stage][-1:].clone() for stage in stages}
+                self._held, self._last = run, _Last(run.ids, decoder.norm, last_row)
             self._make_room()
         return vectors
 
@@ -173,8 +211,8 @@ class Remembered:
 
     def lacking(self, plan: Plan, stages: Sequence[str], positions: np.ndarray) -> np.ndarray:
         """Those of the positions at which some of the stages are not known."""
-        known = [self._recall(plan, stage, positions)[0] for stage in stages]
-        lacking: np.ndarray = positions[~np.logical_and.reduce(known)]
+        known = np.logical_and.reduce([self._known(plan, stage, positions) for stage in stages])
+        lacking: np.ndarray = positions[~known]
         return lacking
 
     def complete(self, plan: Plan, stages: Sequence[str], positions: np.ndarray, read: _Read) -> dict[str, np.ndarray]:
@@ -205,46 +243,56 @@ class Remembered:
                         array[at, mask] = old[name]
                 if found:
                     self._keep(plan, stage, positions, {name: array[at] for name, array in whole.items()})
+        self._make_room()
         return whole
+
+    def _known(self, plan: Plan, stage: str, positions: np.ndarray) -> Bool[np.ndarray, " position"]:
+        """Which of the positions are known."""
+        mask = np.zeros(len(positions), bool)
+        for window, inside in _by_window(plan, positions):
+            held, _ = self._unchanged(plan, window, stage)
+            mask[inside] = _among(positions[inside], held)
+        return mask
 
     def _recall(
         self, plan: Plan, stage: str, positions: np.ndarray
     ) -> tuple[Bool[np.ndarray, " position"], dict[str, np.ndarray]]:
         """Which of the positions are known, and the statistics of those that are, `[position, ...]`."""
         mask = np.zeros(len(positions), bool)
-        parts: list[dict[str, np.ndarray]] = []
+        parts: list[Mapping[str, np.ndarray]] = []
         for window, inside in _by_window(plan, positions):
             held, arrays = self._unchanged(plan, window, stage)
-            found = np.isin(held, positions[inside])
+            found = _among(held, positions[inside])
             if found.any():
-                mask[inside] = np.isin(positions[inside], held)
-                parts.append({name: array[found] for name, array in arrays.items()})
-        return mask, {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
+                mask[inside] = _among(positions[inside], held)
+                parts.append(arrays if found.all() else {name: array[found] for name, array in arrays.items()})
+        if len(parts) <= 1:
+            return mask, dict(parts[0]) if parts else {}
+        return mask, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _unchanged(self, plan: Plan, window: Window, stage: str) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
-        """Positions of a window at which a stage's statistics still hold, and these."""
+        """Positions of a window at which a stage's statistics still hold, and these; neither is copied."""
         kept = self._kept.get(name := _name(plan, window, stage))
         if kept is None:
             return np.zeros(0, np.int32), {}
         self._kept.move_to_end(name)
-        holds = kept.unchanged(plan.tokens.ids, whole=self._model.length_dependent)
-        return kept.positions[holds], {statistic: array[holds] for statistic, array in kept.arrays.items()}
+        n = kept.unchanged(plan.tokens.ids, whole=self._model.length_dependent)
+        return kept.positions[:n], {statistic: array[:n] for statistic, array in kept.arrays.items()}
 
     def _keep(self, plan: Plan, stage: str, positions: np.ndarray, arrays: Mapping[str, np.ndarray]) -> None:
         """Keeps a stage's statistics, beside those at other positions that still hold."""
         for window, inside in _by_window(plan, positions):
             held, old = self._unchanged(plan, window, stage)
-            other = ~np.isin(held, positions[inside])
-            together = np.concatenate([held[other], positions[inside]])
-            order = np.argsort(together)
-            merged = {
-                name: np.concatenate([old[name][other], array[inside]])[order] if other.any() else array[inside].copy()
-                for name, array in arrays.items()
-            }
+            other = ~_among(held, positions[inside])
+            together, merged = positions[inside], {name: array[inside].copy() for name, array in arrays.items()}
+            if other.any():
+                together = np.concatenate([held[other], together])
+                order = np.argsort(together)
+                together = together[order]
+                merged = {n: np.concatenate([old[n][other], array])[order] for n, array in merged.items()}
             name = _name(plan, window, stage)
-            self._kept[name] = _Kept(plan.tokens.ids, together[order], merged)
+            self._kept[name] = _Kept(plan.tokens.ids, together, merged)
             self._kept.move_to_end(name)
-        self._make_room()
 
     @property
     def _limit(self) -> int:
@@ -259,6 +307,14 @@ class Remembered:
 def _name(plan: Plan, window: Window, stage: str) -> _Name:
     """Everything but the tokens that a number of a stage depends on."""
     return plan.request, plan.lens.name, plan.decoder.norm, stage, window.prefix, window.start
+
+
+def _among(some: Int[np.ndarray, " position"], others: Int[np.ndarray, " other"]) -> Bool[np.ndarray, " position"]:
+    """Which of some positions are among others; both ascend."""
+    if not len(others):
+        return np.zeros(len(some), bool)
+    found: np.ndarray = others[np.searchsorted(others, some).clip(max=len(others) - 1)] == some
+    return found
 
 
 def _by_window(plan: Plan, positions: np.ndarray) -> Iterator[tuple[Window, slice]]:
