@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 from families import shared_model, tiny_tokenizer
-from tests.web.browser_expected import Questions
 
 import logitscope
 from logitscope.export import export_model
 from logitscope.scope import Scope
+from tests.web.browser_expected import Questions
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +53,8 @@ def node() -> tuple[str, dict[str, str]]:
     if os.environ.get("LOGITSCOPE_NO_WEB", "0") not in ("", "0"):
         pytest.skip("LOGITSCOPE_NO_WEB is set: there is no Node")
     spec = importlib.util.spec_from_file_location("build_web", ROOT / "web" / "build.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     build = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = build
     spec.loader.exec_module(build)
@@ -88,7 +89,9 @@ def test_embedded_sort_says_the_same_in_typescript(tmp_path: Path) -> None:
     asks.trace(text="CBABCAAABBC", subblocks=True, saved=["csv", "json"])
     asks.trace(text="CBABCA" * 5, subblocks=True, histogram=True, watch=["A", 2])
     asks.trace(text="CBABCA" * 4, window=6, stride=2, norm="plain")
-    asks.trace(text="ABC", statistics=["next_logprob", "surprisal_bits"], stages=["0.mlp"], positions=[-1, 0], norm="none")
+    asks.trace(
+        text="ABC", statistics=["next_logprob", "surprisal_bits"], stages=["0.mlp"], positions=[-1, 0], norm="none"
+    )
     asks.trace(text="A", top_k=3)
     asks.trace(text="A", top_k=4)
     asks.trace(text="ABC", stages=["7.mlp"])

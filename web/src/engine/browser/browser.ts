@@ -22,7 +22,6 @@ interface Open {
   fail(error: Error): void;
 }
 
-
 export class BrowserEngine implements Engine {
   readonly #store: Store;
   readonly #make: () => WorkerLike;
@@ -180,27 +179,33 @@ export class BrowserEngine implements Engine {
     const worker = this.#make();
     worker.onmessage = ({ data }) => this.#hear(data);
     worker.onerror = (event) => {
-      // A worker that has died answers nothing more; the next question starts another.
       event.preventDefault?.();
-      const failed = new EngineError("failed", "the engine stopped in this browser; ask again, or reload the page.");
-      this.#worker = null;
-      worker.terminate();
-      for (const open of [...this.#open.values()]) open.fail(failed);
-      for (const controller of this.#fetching.values()) controller.abort();
+      this.#stop();
     };
     this.#worker = worker;
     return worker;
   }
 
+  /** A worker that has died answers nothing more; the next question starts another. */
+  #stop(): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+    const failed = new EngineError("failed", "the engine stopped in this browser; ask again, or reload the page.");
+    for (const open of [...this.#open.values()]) open.fail(failed);
+    for (const controller of this.#fetching.values()) controller.abort();
+  }
+
   #hear(message: FromWorker): void {
-    if (message.kind === "store") void this.#fetch(message.id, message.asked);
+    if (message.kind === "broken") this.#stop();
+    else if (message.kind === "store") void this.#fetch(message.id, message.asked);
     else if (message.kind === "leave") this.#fetching.get(message.id)?.abort();
     else if (message.kind === "failed") this.#open.get(message.id)?.fail(fromPlain(message.failure));
     else this.#open.get(message.id)?.next(message);
   }
 
   async #fetch(id: number, asked: Stored): Promise<void> {
-    const worker = this.#started();
+    const worker = this.#worker;
+    if (!worker) return;
     const controller = new AbortController();
     this.#fetching.set(id, controller);
     try {

@@ -22,7 +22,10 @@ interface Case {
   readonly refused?: string;
 }
 
-type Questions = { readonly model: string } & Partial<Record<string, readonly Case[]>>;
+interface Questions {
+  readonly model: string;
+  readonly [kind: string]: unknown;
+}
 
 const questions: Questions = folder
   ? (JSON.parse(readFileSync(join(folder, "questions.json"), "utf8")) as Questions)
@@ -39,9 +42,7 @@ describe.skipIf(!folder)("an exported model", () => {
     await engine.prepare(questions.model, never());
   }, 120_000);
 
-  it.each(cases("tokenise"))("tokenise %s", (_, one) =>
-    same(one, () => engine.tokenise(request(one), never())),
-  );
+  it.each(cases("tokenise"))("tokenise %s", (_, one) => same(one, () => engine.tokenise(request(one), never())));
 
   it.each(cases("trace"))("trace %s", async (_, one) => {
     if (one.refused !== undefined) return refusal(() => traced(engine, request(one)));
@@ -67,19 +68,18 @@ describe.skipIf(!folder)("an exported model", () => {
     }),
   );
 
-  it.each(cases("replace"))("replace %s", (_, one) =>
-    same(one, () => engine.replace(request(one), never())),
-  );
-  it.each(cases("fill"))("fill %s", (_, one) =>
-    same(one, () => engine.fill(request(one), never())),
-  );
-  it.each(cases("ask"))("ask %s", (_, one) =>
-    same(one, () => engine.ask(request(one), never())),
-  );
+  it.each(cases("replace"))("replace %s", (_, one) => same(one, () => engine.replace(request(one), never())));
+  it.each(cases("fill"))("fill %s", (_, one) => same(one, () => engine.fill(request(one), never())));
+  it.each(cases("ask"))("ask %s", (_, one) => same(one, () => engine.ask(request(one), never())));
 
   it.each(cases("tile"))("tile %s", (_, one) =>
     same(one, async () => {
-      const { text, block, ranges, level } = one.asked as { text: string; block: string; ranges: Range[]; level: number };
+      const { text, block, ranges, level } = one.asked as {
+        text: string;
+        block: string;
+        ranges: Range[];
+        level: number;
+      };
       const run = await engine.run({ model: questions.model, text }, never());
       const { data, shape, rms, largest } = await engine.tile(run, block, ranges, level, never());
       return { shape, cells: Array.from(data, (cell) => (Number.isNaN(cell) ? null : cell)), rms, largest };
@@ -88,7 +88,12 @@ describe.skipIf(!folder)("an exported model", () => {
 
   it.each(cases("explain"))("explain %s", (_, one) =>
     same(one, async () => {
-      const { text, block, index, n_terms: n } = one.asked as { text: string; block: string; index: number[]; n_terms: number };
+      const {
+        text,
+        block,
+        index,
+        n_terms: n,
+      } = one.asked as { text: string; block: string; index: number[]; n_terms: number };
       const run = await engine.run({ model: questions.model, text }, never());
       return engine.explain(run, block, index, never(), n);
     }),
@@ -126,7 +131,8 @@ function near(found: unknown, expected: unknown, path = ""): void {
     if (Math.abs(found - expected) > tolerance) expect.fail(`${path}: ${found} and not ${expected}`);
   } else if (expected !== null && typeof expected === "object" && found !== null && typeof found === "object") {
     expect(Object.keys(found).sort(), path).toEqual(Object.keys(expected).sort());
-    for (const [key, value] of Object.entries(expected)) near((found as Record<string, unknown>)[key], value, `${path}.${key}`);
+    for (const [key, value] of Object.entries(expected))
+      near((found as Record<string, unknown>)[key], value, `${path}.${key}`);
   } else expect(found, path).toEqual(expected);
 }
 

@@ -15,11 +15,24 @@ export function requireWanted(signal: AbortSignal): void {
     : new DOMException("the question was withdrawn", "AbortError");
 }
 
-/** Whatever was thrown, as an error that a page may show; defects of ours keep their message for the console. */
+/** What a WebAssembly program says when it cannot go on, and what it says ever after. */
+const FATAL =
+  /\bAborted\(|out of memory|bad_alloc|memory access out of bounds|unreachable|table index is out of bounds/i;
+
+let broken = false;
+
+/** Whether the program that computes has given up: it answers nothing more, and another must be started. */
+export function isBroken(): boolean {
+  return broken;
+}
+
+/** Whatever was thrown, as an error that a page may show; of a defect of ours it says the first line. */
 export function plainly(error: unknown): Error {
   if (error instanceof EngineError || (error instanceof DOMException && error.name === "AbortError")) return error;
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof RangeError || /out of memory|bad_alloc|memory allocation|Aborted\(OOM/i.test(message))
+  const fatal = FATAL.test(message);
+  broken ||= fatal;
+  if (fatal || error instanceof RangeError || /memory/i.test(message))
     return refused("memory ran out in this browser. Ask for less: a shorter text, fewer stages, a smaller model.");
   return new EngineError("failed", `the engine made a mistake: ${message.split("\n")[0]!.slice(0, 300)}`);
 }

@@ -196,13 +196,14 @@ export class Graphs {
         logSeverityLevel: 3,
       });
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (/memory|bad_alloc|OOM/i.test(message))
+      const plain = plainly(error);
+      if (!(plain instanceof EngineError)) throw plain;
+      if (plain.trouble === "refused")
         throw refused(
           `there is not enough memory in this browser for ${this.#manifest.card.name}. Close other pages, or take a smaller model.`,
         );
-      if (/WebAssembly|SIMD|no available backend/i.test(message)) throw refused(NO_WASM);
-      throw plainly(error);
+      if (/WebAssembly|SIMD|no available backend/i.test(plain.message)) throw refused(NO_WASM);
+      throw plain;
     }
   }
 

@@ -2,9 +2,8 @@
 //
 // Traces travel as the bytes of their files, numbers in transferred buffers; everything else is plain data.
 
-import type { LocalEngine } from "./local";
-import type { Manifest, Site, StoredFile } from "./manifest";
 import type { Trouble } from "../engine";
+import type { Manifest, Site, StoredFile } from "./manifest";
 
 /** Questions with one answer. */
 export type One =
@@ -12,12 +11,6 @@ export type One =
 
 /** Questions with a row of answers. */
 export type Many = "trace" | "sample";
-
-/** The arguments of a question, its signal left out. */
-export type Arguments<Method extends One | Many> =
-  Parameters<LocalEngine[Method]> extends infer All
-    ? { [Place in keyof All]: All[Place] extends AbortSignal ? null : All[Place] }
-    : never;
 
 export type ToWorker =
   | { readonly kind: "one"; readonly id: number; readonly method: One; readonly with: readonly unknown[] }
@@ -37,7 +30,9 @@ export type FromWorker =
   | { readonly kind: "failed"; readonly id: number; readonly failure: Failure }
   | { readonly kind: "step"; readonly id: number; readonly said: string; readonly done: number; readonly total: number }
   | { readonly kind: "store"; readonly id: number; readonly asked: Stored }
-  | { readonly kind: "leave"; readonly id: number };
+  | { readonly kind: "leave"; readonly id: number }
+  /** The program that computes has given up; nothing more comes of this worker. */
+  | { readonly kind: "broken" };
 
 /** What a worker needs of the store. */
 export type Stored =

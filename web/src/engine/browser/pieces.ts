@@ -64,7 +64,15 @@ function sweeps({ manifest }: Model, plan: Plan): (readonly string[])[] {
   return found;
 }
 
+/** Which positions are known, and their statistics. */
+interface Recalled {
+  readonly known: readonly boolean[];
+  readonly columns: Columns;
+}
+
 interface Captured {
+  /** What is remembered of each stage: taken now, for what is read meanwhile may push it out. */
+  readonly known: ReadonlyMap<string, Recalled>;
   /** The positions at which some of the stages have to be read, ascending. */
   readonly positions: Int32Array;
   /** What the stages are there, references included: `[position, d_model]`. */
@@ -90,8 +98,8 @@ class Reading {
   async capture(stages: readonly string[]): Promise<Captured> {
     const { plan } = this;
     const needed = [...new Set([...stages, ...plan.references])];
-    const known = stages.map((stage) => this.#recall(stage));
-    const lacking = plan.positions.filter((_, i) => known.some((one) => !one.known[i]));
+    const known = new Map(stages.map((stage) => [stage, this.#recall(stage)]));
+    const lacking = plan.positions.filter((_, i) => [...known.values()].some((one) => !one.known[i]));
     const whole = new Map(needed.map((name) => [name, new Float32Array(lacking.length * this.#width)]));
     const ids = [...plan.tokens.ids];
     let done = 0;
@@ -104,13 +112,13 @@ class Reading {
       for (const [name, vectors] of part) whole.get(name)!.set(vectors, done * this.#width);
       done += here.length;
     }
-    return { positions: lacking, vectors: whole };
+    return { known, positions: lacking, vectors: whole };
   }
 
   /** The statistics of some stages at every position: what is remembered as it was, the rest read. */
   async complete(stages: readonly string[], captured: Captured): Promise<Map<string, Values>> {
     const { positions } = this.plan;
-    const known = new Map(stages.map((stage) => [stage, this.#recall(stage)]));
+    const { known } = captured;
     const groups = new Map<string, string[]>();
     for (const stage of stages) {
       const mask = known.get(stage)!.known.map(Number).join("");
@@ -270,7 +278,7 @@ class Reading {
     }
   }
 
-  #recall(stage: string): { known: boolean[]; columns: Columns } {
+  #recall(stage: string): Recalled {
     const { plan } = this;
     const parts = plan.windows.flatMap((window) => {
       const here = inside(plan.positions, window);

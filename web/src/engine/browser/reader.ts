@@ -21,30 +21,44 @@ const RUN_MS = 200;
 
 /** How many tokens and how many logits a run takes, from how long the last ones took. */
 export class Pace {
-  #tokens = 64;
-  /** Logits per run. */
-  #logits = 1 << 20;
+  readonly #tokens = new Rate(64, 8, 512);
+  readonly #logits = new Rate(1 << 20, 1 << 16, 4 << 20);
 
   get tokens(): number {
-    return this.#tokens;
+    return this.#tokens.value;
   }
 
   get logits(): number {
-    return this.#logits;
+    return this.#logits.value;
   }
 
   tookTokens(n: number, milliseconds: number): void {
-    this.#tokens = near(this.#tokens, (n * RUN_MS) / Math.max(1, milliseconds), 8, 512);
+    this.#tokens.took(n, milliseconds);
   }
 
   tookLogits(n: number, milliseconds: number): void {
-    this.#logits = near(this.#logits, (n * RUN_MS) / Math.max(1, milliseconds), 1 << 16, 4 << 20);
+    this.#logits.took(n, milliseconds);
   }
 }
 
-/** No more than four times what it was at once: a first run is slow, a short one says little. */
-function near(old: number, wanted: number, least: number, most: number): number {
-  return Math.round(Math.min(most, Math.max(least, Math.min(4 * old, Math.max(old / 4, wanted)))));
+class Rate {
+  #began = false;
+
+  constructor(
+    public value: number,
+    readonly least: number,
+    readonly most: number,
+  ) {}
+
+  /** No more than four times what it was at once; a graph's first run makes itself ready, which says nothing. */
+  took(n: number, milliseconds: number): void {
+    const wanted = (n * RUN_MS) / Math.max(1, milliseconds);
+    const near = Math.min(4 * this.value, Math.max(this.value / 4, wanted));
+    // A small part of what a run may hold takes as long as it takes to begin one.
+    if (this.#began && (2 * n > this.value || wanted > this.value))
+      this.value = Math.round(Math.min(this.most, Math.max(this.least, near)));
+    this.#began = true;
+  }
 }
 
 /** Lets other messages through; then ends if nobody waits any more. */

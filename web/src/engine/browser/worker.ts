@@ -4,6 +4,7 @@ import * as ort from "onnxruntime-web/wasm";
 import glue from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 
 import { EngineError } from "../engine";
+import { isBroken } from "./failures";
 import { LocalEngine, type Runtime } from "./local";
 import type { Manifest, OnProgress, Site, Store } from "./manifest";
 import type { FromWorker, Stored, ToWorker } from "./messages";
@@ -113,6 +114,7 @@ async function answer(question: Question): Promise<void> {
   } catch (error) {
     if (!(error instanceof EngineError)) console.error(error);
     host.postMessage({ kind: "failed", id, failure: toPlain(error) });
+    if (isBroken()) host.postMessage({ kind: "broken" });
   } finally {
     questions.delete(id);
   }
@@ -141,4 +143,3 @@ async function row(
 function filled(given: readonly unknown[], signal: AbortSignal): unknown[] {
   return given.map((one) => (one === SIGNAL ? signal : one));
 }
-

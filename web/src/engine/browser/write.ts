@@ -219,7 +219,7 @@ export function shortest(one: number, real: boolean): string {
   while (Math.fround(Number(single.toPrecision(digits))) !== single) digits++;
   const [mantissa = "", exponent = "0"] = single.toExponential(digits - 1).split("e");
   const power = Number(exponent);
-  if (power < -4 || power >= 16) {
+  if (Math.abs(single) < 1e-4 || Math.abs(single) >= 1e6) {
     const sign = power < 0 ? "-" : "+";
     return `${mantissa}e${sign}${String(Math.abs(power)).padStart(2, "0")}`;
   }
