@@ -219,9 +219,9 @@ def test_a_scale_a_norm_or_the_mask_left_out_is_found(tmp_path: Path, monkeypatc
 
 
 def test_the_limit_grows_with_the_stream() -> None:
-    assert Differences(0.0, 0.0, 10.0).limit == 1e-4
-    assert Differences(0.0, 0.0, 500.0).limit == pytest.approx(1e-3)
-    assert (Differences(1.0, 2.0, 3.0) | Differences(2.0, 1.0, 4.0)) == Differences(2.0, 2.0, 4.0)
+    assert Differences(stream=10.0).limit == 1e-4
+    assert Differences(stream=500.0).limit == pytest.approx(1e-3)
+    assert (Differences(1.0, 2.0, 3.0, 5.0) | Differences(2.0, 1.0, 4.0, 1.0)) == Differences(2.0, 2.0, 4.0, 5.0)
 
 
 # ------------------------------------------------------------------------------------------------ folders

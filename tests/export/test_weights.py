@@ -94,7 +94,8 @@ def test_all_forms_of_other_models_too(name: str) -> None:
         assert max(one.report.agreement.logprob, one.report.agreement.kl) <= one.report.agreement.limit
         sizes.append(one.manifest["weights"]["files"][0]["bytes"])
         said = one.manifest["weights"]["errors"]
-        assert (said["logprob"], said["kl"]) == (one.report.errors.logprob, one.report.errors.kl)
+        errors = one.report.errors
+        assert (said["logprob"], said["kl"], said["mean"]) == (errors.logprob, errors.kl, errors.mean)
     assert sizes[0] >= sizes[1] > sizes[2] > sizes[3]
 
 

@@ -112,6 +112,7 @@ def _describe(report: Report) -> None:
     figures = f"the graphs agree with the model to {max(report.agreement.logprob, report.agreement.kl):.1e} nats"
     if report.errors != report.agreement:
         figures += f"; its rounded weights change log-probabilities by up to {report.errors.logprob:.2g} nats"
+        figures += f", the next token's by {report.errors.mean:.2g} on average"
     _tell(f"{report.name}: {_mb(report.n_bytes)}; {figures}")
 
 

@@ -45,7 +45,7 @@ def browser_card(
         scope: the model.
         form: how its weights are kept.
         content_hash: of the numbers that are computed with.
-        errors: `logprob` and `kl`, the largest differences from the model in fp32 that were measured.
+        errors: `logprob`, the largest difference from the model in fp32 that was measured, and `mean`, the usual one.
         without: what this export cannot do, and why.
     """
     card = card_of(scope, LIMITS)
@@ -56,7 +56,7 @@ def browser_card(
     if form in _FORMS:
         notes.append(
             f"{_FORMS[form]}: on the texts that were measured, log-probabilities differ from the model's own by up to "
-            f"{errors['logprob']:.2g} nats."
+            f"{errors['logprob']:.2g} nats, those of the next token by {errors['mean']:.2g} on average."
         )
     changes = {
         "lenses": ["logit"],

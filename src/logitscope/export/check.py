@@ -50,16 +50,19 @@ class Passage:
 
 @dataclass(frozen=True)
 class Differences:
-    """The largest ones found.
+    """The largest ones found, and what is usual.
 
     Attributes:
         logprob: of log-probabilities, in nats.
         kl: of divergences and entropies, in nats.
+        mean: of the differences of the true next token's log-probability at the last stage, in nats, in the text where it
+            is largest.
         stream: the largest absolute value in the residual stream, by which rounding is measured.
     """
 
     logprob: float = 0.0
     kl: float = 0.0
+    mean: float = 0.0
     stream: float = 0.0
 
     @property
@@ -68,9 +71,11 @@ class Differences:
         return LIMIT * max(1.0, self.stream / _USUAL)
 
     def __or__(self, other: Differences) -> Differences:
+        """The larger of each."""
         return Differences(
             max(self.logprob, other.logprob),
             max(self.kl, other.kl),
+            max(self.mean, other.mean),
             max(self.stream, other.stream),
         )
 
@@ -110,9 +115,14 @@ def difference(trace: Trace, read: Mapping[str, np.ndarray], stages: np.ndarray)
     """Between a trace and what the graphs said of the same text, whose residual stream is given too."""
     logprobs = [name for name in read if name.endswith(("_logprob", "_logprobs"))]
     others = [name for name in read if name.startswith("kl_") or name == "entropy"]
+    # Where rounding makes another token the likeliest, "the likeliest token's" is said of two tokens.
+    same = trace["top_ids"][-1, :, 0] == read["top_ids"][-1, :, 0]
+    at = {name: same if name.startswith("final_") else slice(None) for name in logprobs}
+    last = np.abs(trace["next_logprob"][-1, :-1].astype(np.float64) - read["next_logprob"][-1, :-1])
     return Differences(
-        max(_largest(trace[name], read[name]) for name in logprobs),
+        max(_largest(trace[name][:, at[name]], read[name][:, at[name]]) for name in logprobs),
         max(_largest(trace[name], read[name]) for name in others),
+        float(last.mean()) if len(last) else 0.0,
         float(np.abs(stages).max()),
     )
 

@@ -131,7 +131,7 @@ def write_model(scope: Scope, folder: Path, form: Form) -> Report:
     if "graph" not in without:
         described = write_json(folder, "graph.json", {"graph": graph.to_dict(), "weights": _places(model, weights)})
     content_hash = model.content_hash if form == "stored" else f"sha256:{digest.hexdigest()}"
-    figures = {"logprob": errors.logprob, "kl": errors.kl}
+    figures = {"logprob": errors.logprob, "kl": errors.kl, "mean": errors.mean}
     files = [*graphs.values(), *tokenizer.values(), table, *([described] if described else []), *parts]
     manifest = {
         "version": 1,
@@ -148,7 +148,7 @@ def write_model(scope: Scope, folder: Path, form: Form) -> Report:
             "computed": "float32",
             "files": [{"name": WEIGHTS_FILE, "bytes": weights.n_bytes, "parts": parts}],
             "errors": {**figures, "texts": [one.name for one in texts]},
-            "agreement": {"logprob": agreement.logprob, "kl": agreement.kl},
+            "agreement": {"logprob": agreement.logprob, "kl": agreement.kl, "mean": agreement.mean},
         },
         "io": _io(model, graph, scope),
         "header": _header(model, content_hash),
