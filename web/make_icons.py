@@ -1,7 +1,7 @@
 """Draws the site's icons from `public/icon.svg`: `python web/make_icons.py`. Needs Pillow, which matplotlib brings.
 
-The drawing is a few rounded rectangles, read from the file itself; a maskable icon has its background to the edge and the
-rest within the circle that every launcher leaves. Knows nothing of how the pages are built.
+The drawing is a few rounded rectangles, read from the file itself; a maskable icon has its background to the edge and
+the rest within the circle that every launcher leaves. Knows nothing of how the pages are built.
 """
 
 from __future__ import annotations

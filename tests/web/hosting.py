@@ -1,7 +1,7 @@
 """A plain static host for an exported site: Python's own, from a folder, so that the site lies below a path.
 
-A test can stop it and start it again at the same port, see what was asked of it, and hold back a file for a while. Knows
-how a site is exported, once for all tests, and changed by hand.
+A test can stop it and start it again at the same port, see what was asked of it, and hold back a file for a while.
+Knows how a site is exported, once for all tests, and changed by hand.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def test_a_missing_part_is_named_with_the_status_and_tried_again(host: Host, vis
 
 
 def test_a_host_that_is_gone_is_said_and_asked_again(host: Host, visit: Visit) -> None:
-    visit.expected = ["ERR_CONNECTION_REFUSED"]
+    visit.expected = ["ERR_CONNECTION_REFUSED", "when fetching the script"]
     page = visit(f"{host.url}#t={quote(TEXT)}", begin=False)
     page.wait_for_selector("[data-phase=waiting]")
     host.stop()

@@ -72,7 +72,8 @@ def test_a_version_that_is_half_uploaded_is_not_taken(host: Host, visit: Visit) 
     state = page.evaluate(
         """async () => {
             const registration = await navigator.serviceWorker.ready;
-            const found = new Promise(done => registration.addEventListener("updatefound", () => done(registration.installing)));
+            const found = new Promise(done =>
+                registration.addEventListener("updatefound", () => done(registration.installing)));
             registration.update().catch(() => undefined);
             const worker = await found;
             if (worker.state === "redundant") return worker.state;
@@ -100,7 +101,10 @@ def test_weights_that_no_version_needs_any_more_are_removed(host: Host, visit: V
     }"""
     stale = f"{host.url}kept/{'0' * 64}"
     page.evaluate(
-        "async stale => (await caches.open((await caches.keys()).find(n => n.includes('kept')))).put(stale, new Response('x'))",
+        """async stale => {
+            const name = (await caches.keys()).find(name => name.includes("kept"));
+            await (await caches.open(name)).put(stale, new Response("x"));
+        }""",
         stale,
     )
     assert stale in page.evaluate(kept)
