@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8
 # The Node that pip brought; LOGITSCOPE_NO_WEB=1 leaves out the pages and what checks them.
 NPM := $(if $(filter-out 0,$(LOGITSCOPE_NO_WEB)),@echo "LOGITSCOPE_NO_WEB is set: NOT DONE: npm",PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix web --silent)
 
-.PHONY: help demo test web contract gallery serve format lint bench bench-peers bench-report bench-gpu docs embedded-sort embedded-report pictures clean
+.PHONY: help demo test web contract gallery serve site format lint bench bench-peers bench-report bench-gpu docs embedded-sort embedded-report pictures clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -116,6 +116,12 @@ bench-gpu: $(VENV)/installed-dev ## the readout on a CUDA device beside the prod
 serve: $(VENV)/installed-demo ## the web app on http://127.0.0.1:8642, with the embedded models
 	@$(BIN)/python web/build.py || echo "The page could not be built; the server will say so." >&2
 	@exec $(BIN)/logitscope serve
+
+site: $(VENV)/installed-dev ## the web app with the embedded models as a folder for any static host: build/site
+	$(BIN)/python web/build.py
+	@mkdir -p build
+	$(BIN)/logitscope export site -o build/site
+	@echo "Look at it with any static server: $(BIN)/python -m http.server --directory build/site, http://localhost:8000"
 
 clean: ## remove what tools left behind; .venv stays
 	rm -rf build dist demo site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

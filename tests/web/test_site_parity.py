@@ -1,9 +1,9 @@
 """The page's engine in a real browser beside the library: 200 texts, every statistic at every stage.
 
 Ids, tokens and spans are equal; log-probabilities and divergences agree to 1e-4 nats; ranks and the likeliest tokens
-are equal, but for tokens whose logits are closer than that. On texts for which fp32 is no better than that at all (what the
-model never read makes its residual stream large), float64 says which is which: there the page may be as far from it as
-the library is, and the bound besides. The largest disagreement is reported with the test.
+are equal, but for tokens whose logits are closer than that. On texts for which fp32 is no better than that at all (what
+the model never read makes its residual stream large), float64 says which is which: there the page may be as far from it
+as the library is, and the bound besides. The largest disagreement is reported with the test.
 """
 
 from __future__ import annotations
