@@ -5,7 +5,7 @@ import { attentionSums } from "./attentionSums";
 import { blockLink, here, tokenAt } from "./naming";
 import { cellOf, largest, number, worked, type Numbers } from "./numbers";
 import type { HeadParts } from "./parts";
-import { cell, counted, explaining, line, takenApart } from "./shots";
+import { beginning, cell, counted, explaining, part, takenApart } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
 import { bit, count, formula, link, list, many, say, short, term, type Piece } from "./words";
 
@@ -72,7 +72,7 @@ function headLines(context: Context, head: number) {
   const { q, k, v, pattern, mix } = layerOf(context).attention;
   const { n_heads = 1, n_key_heads = 1 } = context.graph.sizes;
   const at = { head, key_head: Math.floor(head / (n_heads / n_key_heads)) };
-  return [q.last, k.last, v.last, pattern, mix].map((id) => line(context, id, at));
+  return [q.last, k.last, v.last, pattern, mix].map((id) => part(context, id, at));
 }
 
 function three(context: Context): Passage {
@@ -138,7 +138,8 @@ function oneSum(context: Context): Passage {
       },
       {
         title: "Pair by pair multiplied, then added up",
-        seconds: 6,
+        seconds: 7,
+        look: { cells: [beginning(context, q.id, { head })], sums: [of], yaw: -10, pitch: 6, zoom: 1.1 },
         lit: (t) => takenApart(context, of, t),
       },
     ],
@@ -217,6 +218,8 @@ function compared(context: Context): Passage {
   const kHead = keyHeadOf(context);
   const { d_head = 1 } = context.graph.sizes;
   const usual = Math.abs(scale * Math.sqrt(d_head) - 1) < 1e-6;
+  const grid = beginning(context, scores, { head });
+  const first = cell(context, scores, { head, position: p, key: 0 });
   return {
     id: "compared",
     title: "Queries meet keys",
@@ -239,20 +242,30 @@ function compared(context: Context): Passage {
     },
     steps: [
       {
-        title: "One query, key after key",
-        seconds: 5,
+        title: "One query and all keys",
+        seconds: 3,
         look: { look: [q.last, k.last, scores], yaw: -20, pitch: 8, zoom: 0.95 },
         show: [q.last, k.last, scores],
+        lit: (t) => ({
+          ranges: [
+            part(context, q.last, { head, position: p }),
+            part(context, k.last, { key_head: kHead, head: kHead, key: counted(t, p + 1) }, "source"),
+          ],
+        }),
+      },
+      {
+        title: "One score, taken apart",
+        seconds: 6,
+        look: { cells: [grid], sums: [first], yaw: -10, pitch: 6, zoom: 1.1 },
+        computes: [{ block: scores, to: p / context.ids.length }],
+        lit: (t) => takenApart(context, first, t),
+      },
+      {
+        title: "One query, key after key",
+        seconds: 4,
+        look: { cells: [grid], yaw: -10, pitch: 6, zoom: 1 },
         computes: [{ block: scores, to: (p + 1) / context.ids.length }],
-        lit: (t) =>
-          t < 0.3
-            ? {
-                ranges: [
-                  line(context, q.last, { head, position: p }),
-                  line(context, k.last, { key_head: kHead, head: kHead }),
-                ],
-              }
-            : explaining(context, cell(context, scores, { head, position: p, key: counted(t, p + 1) }), 1),
+        lit: (t) => explaining(context, cell(context, scores, { head, position: p, key: counted(t, p + 1) }), 1),
       },
       { title: "All queries", seconds: 3, computes: [{ block: scores }] },
     ],
@@ -278,7 +291,7 @@ function mask(context: Context): Passage {
       {
         title: "Row by row, one more token is seen",
         seconds: Math.min(6, 2 + 0.3 * n),
-        look: { look: [scores], yaw: -12, pitch: 6, zoom: 0.8 },
+        look: { cells: [part(context, scores, { head })], yaw: -10, pitch: 6, zoom: 0.75 },
         show: [scores],
         lit: (t) => {
           const row = counted(t, n);

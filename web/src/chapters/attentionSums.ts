@@ -4,7 +4,7 @@ import { chanceWords } from "../view";
 import { keyHeadOf, layerOf, type Context } from "./context";
 import { here, tokenAt } from "./naming";
 import { largest, number, worked } from "./numbers";
-import { cell, counted, explaining, line, takenApart } from "./shots";
+import { beginning, cell, counted, explaining, NEAR, part, takenApart } from "./shots";
 import type { Passage } from "./timeline";
 import { formula, link, many, say, term, widget } from "./words";
 
@@ -15,6 +15,7 @@ export function attentionSums(context: Context): Passage[] {
 function shares(context: Context): Passage {
   const { scores, maximum, expSum, pattern } = layerOf(context).attention;
   const { head, position: p } = context.followed;
+  const near = (block: string) => beginning(context, block, { head });
   return {
     id: "shares",
     title: "Scores become shares",
@@ -38,7 +39,7 @@ function shares(context: Context): Passage {
       {
         title: "The largest score of the row",
         seconds: 2,
-        look: { look: [scores, pattern], yaw: -12, pitch: 6, zoom: 0.9 },
+        look: { cells: [scores, pattern].map(near), yaw: -12, pitch: 6, zoom: 1 },
         show: [scores, maximum, expSum, pattern],
         computes: [{ block: maximum }],
         lit: (t) => explaining(context, cell(context, maximum, { head, position: p }), t),
@@ -52,6 +53,7 @@ function shares(context: Context): Passage {
       {
         title: "Each exponential by the sum",
         seconds: 4,
+        look: { cells: [maximum, expSum, pattern].map(near), yaw: -10, pitch: 6, zoom: 1 },
         computes: [{ block: pattern, to: (p + 1) / context.ids.length }],
         lit: (t) => explaining(context, cell(context, pattern, { head, position: p, key: counted(t, p + 1) }), 1),
       },
@@ -65,6 +67,8 @@ function mixed(context: Context): Passage {
   const { head, position: p } = context.followed;
   const kHead = keyHeadOf(context);
   const { d_head = 1 } = context.graph.sizes;
+  const near = (block: string) => beginning(context, block, { head });
+  const first = cell(context, mix, { head, position: p, d_head: 0 });
   return {
     id: "mixed",
     title: "Values are mixed",
@@ -84,22 +88,28 @@ function mixed(context: Context): Passage {
         show: [pattern, v.last, mix],
         lit: (t) => ({
           cells: [{ ...cell(context, pattern, { head, position: p, key: counted(t, p + 1) }), tone: "focus" }],
-          ranges: [line(context, v.last, { key_head: kHead, head: kHead, key: counted(t, p + 1) }, "source")],
+          ranges: [part(context, v.last, { key_head: kHead, head: kHead, key: counted(t, p + 1) }, "source")],
         }),
       },
       {
         title: "Added up to one mixture",
         seconds: 3,
+        look: { cells: [pattern, mix].map(near), yaw: -14, pitch: 8, zoom: 1 },
         computes: [{ block: mix, to: (p + 1) / context.ids.length }],
         lit: (t) =>
           t > 0.4
-            ? explaining(context, cell(context, mix, { head, position: p, d_head: counted(t, Math.min(d_head, 8)) }), 1)
+            ? explaining(
+                context,
+                cell(context, mix, { head, position: p, d_head: counted(t, Math.min(d_head, NEAR)) }),
+                1,
+              )
             : {},
       },
       {
-        title: "One number of it, taken apart",
-        seconds: 4,
-        lit: (t) => takenApart(context, cell(context, mix, { head, position: p, d_head: 0 }), t),
+        title: "Its first number, taken apart",
+        seconds: 5,
+        look: { cells: [near(mix)], sums: [first], yaw: -10, pitch: 6, zoom: 1.1 },
+        lit: (t) => takenApart(context, first, t),
       },
     ],
   };
@@ -127,7 +137,7 @@ function everyone(context: Context): Passage {
       {
         title: "Head after head",
         seconds: 3,
-        lit: (t) => ({ ranges: [pattern, mix].map((id) => line(context, id, { head: counted(t, n_heads) })) }),
+        lit: (t) => ({ ranges: [pattern, mix].map((id) => part(context, id, { head: counted(t, n_heads) })) }),
       },
     ],
   };

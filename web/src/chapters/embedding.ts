@@ -3,7 +3,7 @@
 import { layerOf, type Context } from "./context";
 import { here, streamLink } from "./naming";
 import { number } from "./numbers";
-import { around, cell, counted, explaining, line, takenApart } from "./shots";
+import { about, beginning, cell, counted, explaining, NEAR, part, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { along, count, formula, link, say, term } from "./words";
 
@@ -51,8 +51,8 @@ function lookup(context: Context): Passage {
       {
         title: "The line of our token",
         seconds: 3,
-        look: { cells: around(context, parts.tokens, { vocab: id }), yaw: -8, pitch: 8, zoom: 0.8 },
-        lit: () => ({ ranges: [line(context, parts.tokens, { vocab: id }, "source")] }),
+        look: { cells: [beginning(context, parts.tokens, { vocab: about(id) })], yaw: -8, pitch: 8, zoom: 1 },
+        lit: () => ({ ranges: [part(context, parts.tokens, { vocab: id }, "source")] }),
       },
     ],
   };
@@ -80,7 +80,7 @@ function position(context: Context): Passage {
           show: ["embedding"],
           lit: () => ({
             ranges: parts.rotary
-              ? [parts.rotary.cos, parts.rotary.sin].map((id) => line(context, id, { position: followed.position }))
+              ? [parts.rotary.cos, parts.rotary.sin].map((id) => part(context, id, { position: followed.position }))
               : [],
           }),
         },
@@ -102,7 +102,13 @@ function position(context: Context): Passage {
         seconds: 4,
         look: { look: [parts.embed, table], yaw: 10, pitch: 8, zoom: 0.8 },
         show: [parts.ids, parts.tokens, parts.embed, table],
-        lit: () => ({ ranges: [line(context, table, { context: followed.position }, "source")] }),
+        lit: () => ({ ranges: [part(context, table, { context: followed.position }, "source")] }),
+      },
+      {
+        title: "The line of our position",
+        seconds: 3,
+        look: { cells: [beginning(context, table)], yaw: 8, pitch: 8, zoom: 1 },
+        lit: () => ({ ranges: [part(context, table, { context: followed.position }, "source")] }),
       },
     ],
   };
@@ -114,6 +120,7 @@ function together(context: Context): Passage {
   const id = ids[followed.position]!;
   const p = followed.position;
   const upTo = (p + 1) / ids.length;
+  const first = cell(context, parts.embed, { position: p, d_model: 0 });
   return {
     id: "together",
     title: parts.positions ? "Added up" : "Put in place",
@@ -138,16 +145,22 @@ function together(context: Context): Passage {
       },
       {
         title: parts.positions ? "Its first number, added up" : "Its first number",
-        seconds: 4,
-        lit: (t) => takenApart(context, cell(context, parts.embed, { position: p, d_model: 0 }), t),
+        seconds: 5,
+        look: { cells: [beginning(context, parts.embed)], sums: [first], yaw: -8, pitch: 8, zoom: 1.1 },
+        lit: (t) => takenApart(context, first, t),
       },
       {
         title: "Number by number down our column",
         seconds: 4,
         lit: (t) =>
-          explaining(context, cell(context, parts.embed, { position: p, d_model: counted(t, Math.min(d, 12)) }), 1),
+          explaining(context, cell(context, parts.embed, { position: p, d_model: counted(t, Math.min(d, NEAR)) }), 1),
       },
-      { title: "All the other columns", seconds: 3, computes: [{ block: parts.embed }] },
+      {
+        title: "All the other columns",
+        seconds: 3,
+        look: { look: [parts.ids, parts.embed], yaw: -8, pitch: 8, zoom: 0.8 },
+        computes: [{ block: parts.embed }],
+      },
     ],
   };
 }
@@ -165,12 +178,18 @@ function stream(context: Context): Passage {
     ],
     steps: [
       {
+        title: "What comes next in the stream",
+        seconds: 3,
+        look: { look: parts.stream.slice(0, 3), yaw: -14, pitch: 8, zoom: 1 },
+        show: [...parts.stream],
+        lit: (t) => ({ ranges: [part(context, parts.stream[counted(t, Math.min(3, parts.stream.length))]!, {})] }),
+      },
+      {
         title: "Down the residual stream",
         seconds: 3.5,
         look: { look: [], yaw: -18, pitch: 10, zoom: 1 },
-        show: [...parts.stream],
         lit: (t) => ({
-          ranges: [line(context, parts.stream[counted(t, parts.stream.length)]!, {}, "focus")],
+          ranges: [part(context, parts.stream[counted(t, parts.stream.length)]!, {}, "focus")],
         }),
       },
     ],

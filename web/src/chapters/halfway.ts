@@ -3,9 +3,9 @@
 import type { Trace } from "../trace";
 import { chanceWords, idLabel } from "../view";
 import type { Context } from "./context";
-import { here, normName, tokenAt } from "./naming";
+import { here, normName, stageOf, stations, tokenAt } from "./naming";
 import { worked, type Numbers } from "./numbers";
-import { cell, counted, line } from "./shots";
+import { cell, counted, part } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, count, link, list, many, place, say, term, token, widget, type Piece } from "./words";
 
@@ -15,12 +15,6 @@ export const halfway: Chapter = {
   title: () => "Reading its mind half-way",
   passages: (context) => [idea(context), column(context), settled(context), care(context)],
 };
-
-/** The stage of the lens that a block of the residual stream is. */
-export function stageOf(context: Context, block: string): string {
-  const i = context.parts.stream.indexOf(block);
-  return i <= 0 ? "embed" : `${Math.floor((i - 1) / 2)}.${i % 2 ? "attn" : "mlp"}`;
-}
 
 /** A token that a stage holds likely. */
 export interface Choice {
@@ -96,7 +90,7 @@ function reading(context: Context, stage: number) {
   const { position } = followed;
   const block = parts.stream[stage]!;
   return {
-    ranges: [line(context, block, { position }), line(context, parts.probabilities, { position }, "target" as const)],
+    ranges: [part(context, block, { position }), part(context, parts.probabilities, { position }, "target" as const)],
     arrows: [
       { from: cell(context, block, { position }), to: cell(context, parts.norm.id, { position }) },
       { from: cell(context, parts.norm.id, { position }), to: cell(context, parts.probabilities, { position }) },
@@ -122,14 +116,12 @@ function column(context: Context): Passage {
         say`Point at a line and its table lights up in the picture. Choose another token above and read again.`,
       ];
     },
-    steps: [
-      {
-        title: "Stage by stage, down our column",
-        seconds: Math.min(10, 3 + 0.6 * parts.stream.length),
-        look: { look: [...parts.stream], yaw: -10, pitch: 8, zoom: 1 },
-        lit: (t) => reading(context, counted(t, parts.stream.length)),
-      },
-    ],
+    steps: stations(context, 9).map((block) => ({
+      title: `The lens at ${stageOf(context, block)}`,
+      seconds: 2,
+      look: { look: [block], yaw: -10, pitch: 8, zoom: 0.85 },
+      lit: () => ({ ranges: [part(context, block, { position })] }),
+    })),
   };
 }
 
@@ -164,7 +156,7 @@ function settled(context: Context): Passage {
           ranges: parts.stream
             .slice(0, counted(t, parts.stream.length) + 1)
             .reverse()
-            .map((id) => line(context, id, { position: context.followed.position })),
+            .map((id) => part(context, id, { position: context.followed.position })),
         }),
       },
     ],

@@ -30,11 +30,11 @@ export const CHAPTERS: readonly Chapter[] = [
 ];
 
 export { contextOf, layerOf, keyHeadOf, type Context, type Followed } from "./context";
-export { guessesAt, settledAt, stageOf, type Guess } from "./halfway";
+export { guessesAt, settledAt, type Guess } from "./halfway";
 export { hashOf } from "./hash";
 export { diagramOf, STREAM_CHAPTERS, tells, WHOLE_CHAPTERS, type Diagram } from "./map";
 export { momentFrom, momentText, type Moment } from "./moment";
-export { ACTIVATIONS } from "./naming";
+export { ACTIVATIONS, stageOf } from "./naming";
 export { largest, NOTHING, RunNumbers, type Numbers } from "./numbers";
 export { GuideError, partsOf, type Parts } from "./parts";
 export * from "./player";

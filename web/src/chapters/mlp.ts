@@ -3,7 +3,7 @@
 import { layerOf, type Context } from "./context";
 import { ACTIVATIONS, here, normName } from "./naming";
 import { number } from "./numbers";
-import { cell, counted, explaining } from "./shots";
+import { beginning, cell, counted, explaining, NEAR, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, formula, link, say, term, widget } from "./words";
 
@@ -44,21 +44,45 @@ function wider(context: Context): Passage {
     steps: [
       {
         title: "The norm before the MLP",
-        seconds: 2,
-        look: { look: [norm.id, first.id], yaw: 16, pitch: 8, zoom: 0.9 },
+        seconds: 3,
+        look: { look: [norm.input, norm.id], yaw: 12, pitch: 8, zoom: 0.9 },
         show: [norm.input, section],
         computes: [...sums, norm.id].map((block) => ({ block })),
       },
       {
         title: "Our column, made wider",
         seconds: 4,
+        look: { look: [norm.id, first.id], yaw: 14, pitch: 8, zoom: 0.9 },
         computes: [{ block: first.id, to: upTo(context) }],
-        lit: (t) =>
-          t > 0.4
-            ? explaining(context, cell(context, first.id, { position: p, d_mlp: counted(t, Math.min(d_mlp, 16)) }), 1)
-            : {},
       },
-      ...(gate ? [{ title: "The expansion beside the gate", seconds: 2.5, computes: [{ block: up.id }] }] : []),
+      {
+        title: "The first of its numbers, one by one",
+        seconds: 4,
+        look: {
+          cells: [beginning(context, first.id), beginning(context, first.weight)],
+          yaw: 10,
+          pitch: 8,
+          zoom: 1,
+        },
+        lit: (t) =>
+          explaining(context, cell(context, first.id, { position: p, d_mlp: counted(t, Math.min(d_mlp, NEAR)) }), 1),
+      },
+      {
+        title: "All columns",
+        seconds: 2.5,
+        look: { look: [norm.id, first.id], yaw: 14, pitch: 8, zoom: 0.9 },
+        computes: [{ block: first.id }],
+      },
+      ...(gate
+        ? [
+            {
+              title: "The expansion beside the gate",
+              seconds: 3,
+              look: { look: [first.id, up.id], yaw: 14, pitch: 8, zoom: 0.9 },
+              computes: [{ block: up.id }],
+            },
+          ]
+        : []),
     ],
   };
 }
@@ -87,20 +111,18 @@ function bent(context: Context): Passage {
     steps: [
       {
         title: `${called} of one number after the other`,
-        seconds: 4,
-        look: { look: [first.id, act], yaw: 12, pitch: 8, zoom: 0.9 },
+        seconds: 5,
+        look: { cells: [beginning(context, first.id), beginning(context, act)], yaw: 10, pitch: 8, zoom: 1 },
         show: [first.id, up.id, act, ...(gated ? [gated] : [])],
         computes: [{ block: act, to: upTo(context) }],
         lit: (t) =>
-          t > 0.2
-            ? explaining(context, cell(context, act, { position: p, d_mlp: counted(t, Math.min(d_mlp, 16)) }), 1)
-            : {},
+          explaining(context, cell(context, act, { position: p, d_mlp: counted(t, Math.min(d_mlp, NEAR)) }), 1),
       },
       {
         title: gated ? "The gate, times the expansion" : "All columns, bent",
         seconds: 3,
-        ...(gated ? { look: { look: [act, gated], yaw: 12, pitch: 8, zoom: 0.9 } } : {}),
-        computes: [first.id, act, ...(gated ? [gated] : [])].map((block) => ({ block })),
+        look: { look: [gated ?? first.id, act], yaw: 12, pitch: 8, zoom: 0.9 },
+        computes: [act, ...(gated ? [gated] : [])].map((block) => ({ block })),
       },
     ],
   };
@@ -112,6 +134,7 @@ function narrower(context: Context): Passage {
   const { position: p } = context.followed;
   const { d_model = 1, d_mlp = 1 } = context.graph.sizes;
   const before = layerOf(context).attention.residual;
+  const sum = cell(context, residual, { position: p, d_model: 0 });
   return {
     id: "narrower",
     title: "Narrower again, and added",
@@ -133,10 +156,22 @@ function narrower(context: Context): Passage {
       },
       { title: "All columns", seconds: 2.5, computes: [{ block: out.id }] },
       {
-        title: "Added to the stream",
+        title: "Added to the stream, number by number",
+        seconds: 5,
+        look: {
+          cells: [beginning(context, out.id), beginning(context, residual)],
+          sums: [sum],
+          yaw: 10,
+          pitch: 8,
+          zoom: 1.1,
+        },
+        show: [before, out.id, residual],
+        lit: (t) => takenApart(context, sum, t),
+      },
+      {
+        title: "All columns of the stream",
         seconds: 3,
         look: { look: [out.id, residual], yaw: 10, pitch: 8, zoom: 0.85 },
-        show: [before, out.id, residual],
         computes: [{ block: residual }],
       },
     ],
@@ -164,7 +199,7 @@ function everywhere(context: Context): Passage {
       {
         title: "The MLP, all of it",
         seconds: 3,
-        look: { look: [section], yaw: 22, pitch: 10, zoom: 1 },
+        look: { look: [section], yaw: 22, pitch: 10, zoom: 0.8 },
         show: [section],
       },
     ],

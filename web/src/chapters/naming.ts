@@ -42,6 +42,19 @@ export function streamLink({ parts }: Context, text = "residual stream"): Piece 
   return link(text, ...parts.stream);
 }
 
+/** The stage of the lens that a block of the residual stream is. */
+export function stageOf({ parts }: Context, block: string): string {
+  const i = parts.stream.indexOf(block);
+  return i <= 0 ? "embed" : `${Math.floor((i - 1) / 2)}.${i % 2 ? "attn" : "mlp"}`;
+}
+
+/** Tables of the residual stream at which a look down it halts: the first, the last, and some between. */
+export function stations({ parts }: Context, most: number): string[] {
+  const { stream } = parts;
+  const n = Math.min(most, stream.length);
+  return Array.from({ length: n }, (_, i) => stream[Math.round((i * (stream.length - 1)) / (n - 1))]!);
+}
+
 /** `block 3`, as it is called in the scene. */
 export function blockLink(context: Context, text?: string): Piece {
   const layer = context.parts.layers[context.followed.layer]!;

@@ -3,7 +3,7 @@
 import { layerOf, type Context } from "./context";
 import { blockLink, here, normName } from "./naming";
 import { cellOf, number, worked } from "./numbers";
-import { cell, counted, explaining, line, takenApart } from "./shots";
+import { beginning, cell, counted, explaining, NEAR, part, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, formula, link, list, many, say, short, term } from "./words";
 
@@ -33,7 +33,7 @@ function why(context: Context): Passage {
         look: { look: [parts.input, parts.id], yaw: -10, pitch: 8, zoom: 0.85 },
         show: shown(context),
         lit: (t) => ({
-          ranges: [line(context, t < 0.5 ? parts.input : parts.id, {}, t < 0.5 ? "source" : "target")],
+          ranges: [part(context, t < 0.5 ? parts.input : parts.id, {}, t < 0.5 ? "source" : "target")],
         }),
       },
     ],
@@ -72,13 +72,22 @@ function measured(context: Context): Passage {
               the numbers are. Unlike a layer norm, this RMS norm (root mean square) subtracts no mean.`,
           ],
     steps: [
-      ...sums.map((block) => ({
-        title: context.layout.byId.get(block)!.block.title,
-        seconds: 5,
-        computes: [{ block, to: upTo }],
-        lit: (t: number) =>
-          t > 0.3 ? takenApart(context, cell(context, block, { position: p }), (t - 0.3) / 0.7) : {},
-      })),
+      {
+        title: "Our column",
+        seconds: 2.5,
+        look: { look: [parts.input], yaw: -10, pitch: 8, zoom: 0.85 },
+        lit: () => ({ ranges: [part(context, parts.input, { position: p })] }),
+      },
+      ...sums.map((block) => {
+        const of = cell(context, block, { position: p });
+        return {
+          title: context.layout.byId.get(block)!.block.title,
+          seconds: 5,
+          look: { cells: [beginning(context, block)], sums: [of], yaw: -10, pitch: 8, zoom: 1.1 },
+          computes: [{ block, to: upTo }],
+          lit: (t: number) => (t > 0.25 ? takenApart(context, of, (t - 0.25) / 0.75) : {}),
+        };
+      }),
     ],
   };
 }
@@ -92,6 +101,7 @@ function scaled(context: Context): Passage {
   const { position: p } = context.followed;
   const d = context.graph.sizes["d_model"]!;
   const upTo = (p + 1) / context.ids.length;
+  const strips = [parts.mean, parts.variance, parts.meanSquare, parts.scale, parts.shift].filter((id) => id !== null);
   return {
     id: "scaled",
     title: "Brought to size",
@@ -128,8 +138,9 @@ function scaled(context: Context): Passage {
       {
         title: "Number by number",
         seconds: 4,
+        look: { cells: [parts.id, ...strips].map((id) => beginning(context, id)), yaw: -8, pitch: 6, zoom: 1 },
         lit: (t) =>
-          explaining(context, cell(context, parts.id, { position: p, d_model: counted(t, Math.min(d, 12)) }), 1),
+          explaining(context, cell(context, parts.id, { position: p, d_model: counted(t, Math.min(d, NEAR)) }), 1),
       },
     ],
   };

@@ -4,7 +4,7 @@ import { chanceWords } from "../view";
 import { layerOf, type Context } from "./context";
 import { nameOf, tokenAt } from "./naming";
 import { largest, number } from "./numbers";
-import { around, cell, counted, line } from "./shots";
+import { cell, counted, foretold, part, whole } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, count, link, list, many, say, term, widget } from "./words";
 
@@ -43,9 +43,9 @@ function every(context: Context): Passage {
       {
         title: "A prediction below every token",
         seconds: Math.min(6, 2 + 0.3 * n),
-        look: { look: [parts.probabilities], yaw: -6, pitch: 4, zoom: 0.85 },
+        look: { look: [parts.probabilities], yaw: -6, pitch: 4, zoom: 0.65 },
         show: [parts.logits, parts.maximum, parts.expSum, parts.probabilities],
-        lit: (t) => ({ ranges: [line(context, parts.probabilities, { position: counted(t, n) })] }),
+        lit: (t) => ({ ranges: [part(context, parts.probabilities, { position: counted(t, n) })] }),
       },
     ],
   };
@@ -78,13 +78,13 @@ function chosen(context: Context): Passage {
       {
         title: "Below the last token: what comes next",
         seconds: 3,
-        look: { look: [parts.probabilities], yaw: -4, pitch: 2, zoom: 1 },
-        lit: () => ({ ranges: [line(context, parts.probabilities, { position: last })] }),
+        look: { look: [parts.probabilities], yaw: -4, pitch: 2, zoom: 0.65 },
+        lit: () => ({ ranges: [part(context, parts.probabilities, { position: last })] }),
       },
       {
         title: "The likeliest token",
         seconds: 2.5,
-        look: { cells: around(context, parts.probabilities, top), yaw: -4, pitch: 2, zoom: 0.8 },
+        look: { cells: [foretold(context, parts.probabilities)], yaw: -4, pitch: 2, zoom: 0.55 },
         lit: () => ({ cells: [{ ...cell(context, parts.probabilities, top), tone: "focus" }] }),
       },
     ],
@@ -108,7 +108,7 @@ function again(context: Context): Passage {
         look: { look: [], yaw: -20, pitch: 10, zoom: 1 },
         show: "all",
         lit: (t) => ({
-          ranges: [line(context, parts.probabilities, { position: ids.length - 1 }, "source")],
+          ranges: [part(context, parts.probabilities, { position: ids.length - 1 }, "source")],
           cells: [{ ...cell(context, parts.ids, { position: ids.length - 1 }), tone: "target" }],
           arrows:
             t > 0.4
@@ -119,6 +119,15 @@ function again(context: Context): Passage {
                   },
                 ]
               : [],
+        }),
+      },
+      {
+        title: "After the last token, the next",
+        seconds: 3,
+        look: { look: [parts.ids, parts.embed], yaw: -10, pitch: 8, zoom: 0.85 },
+        show: ["embedding"],
+        lit: (t) => ({
+          ranges: [t < 0.5 ? whole(context, parts.ids) : part(context, parts.embed, { position: ids.length - 1 })],
         }),
       },
     ],
@@ -147,11 +156,11 @@ function kept(context: Context): Passage {
       {
         title: "Keys and values of all columns but the newest are kept",
         seconds: 5,
-        look: { look: [attention.section], yaw: -22, pitch: 10, zoom: 1 },
+        look: { look: [attention.k.last, attention.v.last], yaw: -22, pitch: 10, zoom: 0.8 },
         show: heads,
         lit: (t) => ({
           ranges: [attention.k.last, attention.v.last].flatMap((id) => {
-            const all = line(context, id, {});
+            const all = part(context, id, {});
             const axis = context.layout.byId.get(id)!.block.axes.findIndex((one) => one.name === "key");
             const cut = (from: number, to: number, tone: "source" | "focus") => ({
               ...all,

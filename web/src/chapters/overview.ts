@@ -1,10 +1,10 @@
 // Overview: a text goes in, numbers fill block after block, and a prediction comes out.
 
 import { chanceWords } from "../view";
-import { computed, layerOf, type Context } from "./context";
+import { blocksIn, computed, layerOf, type Context } from "./context";
 import { here, nameOf, tokenAt } from "./naming";
 import { largest, number } from "./numbers";
-import { around, cell, counted, explaining, line, whole as spread } from "./shots";
+import { cell, counted, explaining, foretold, part, whole as spread } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
 import { key, link, many, say, term } from "./words";
 
@@ -86,14 +86,14 @@ function columns(context: Context): Passage {
 }
 
 function through(context: Context): Passage {
-  const { graph, parts } = context;
+  const { parts } = context;
   const { layers } = parts;
   const layer = layers[0]!;
   const legs: Step[] = [];
   const inside = (sections: readonly string[]) =>
     computed(
       context,
-      graph.blocks.filter((block) => sections.includes(block.section[0]!) && block.id !== parts.embed).map((b) => b.id),
+      sections.flatMap((section) => blocksIn(context, section)),
     ).map((block) => ({ block }));
   const leg = (title: string, seconds: number, sections: readonly string[], look: readonly string[], zoom: number) =>
     legs.push({
@@ -103,10 +103,18 @@ function through(context: Context): Passage {
       look: { look, yaw: -24, pitch: 10, zoom },
       computes: inside(sections),
     });
-  leg(`Through ${layer.section}`, 7, [layer.section], [layer.section], 1);
+  // The first block from near by: first what is left of the stream, then what is right of it.
+  leg("Through attention", 6, [layer.attention.section], [layer.attention.section], 0.95);
+  leg("Through the MLP", 4, [layer.mlp.section], [layer.mlp.section], 0.8);
   const rest = layers.slice(1).map(({ section }) => section);
   if (rest.length) leg(`Through ${rest.length === 1 ? rest[0]! : `the other ${rest.length} blocks`}`, 6, rest, rest, 1);
-  leg("Into the prediction", 3, ["output"], ["output"], 1);
+  leg(
+    "Into the prediction",
+    4,
+    ["output"],
+    [parts.stream.at(-1)!, parts.norm.id, parts.logits, parts.probabilities],
+    0.9,
+  );
   return {
     id: "through",
     title: "Through all blocks",
@@ -147,12 +155,17 @@ function out(context: Context): Passage {
         seconds: 3,
         look: { look: [parts.logits, parts.probabilities], yaw: -8, pitch: 6, zoom: 0.9 },
         show: ["output"],
-        lit: (t) => ({ ranges: t > 0.2 ? [line(context, parts.probabilities, { position: last })] : [] }),
+        lit: (t) => ({ ranges: t > 0.2 ? [part(context, parts.probabilities, { position: last })] : [] }),
       },
       {
         title: "The largest of them, and what it is made of",
         seconds: 3.5,
-        look: { cells: around(context, parts.probabilities, best), yaw: -8, pitch: 6, zoom: 0.8 },
+        look: {
+          cells: [parts.expSum, parts.probabilities].map((id) => foretold(context, id)),
+          yaw: -8,
+          pitch: 6,
+          zoom: 0.65,
+        },
         lit: (t) => explaining(context, cell(context, parts.probabilities, best), t),
       },
     ],

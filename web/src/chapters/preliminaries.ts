@@ -2,7 +2,7 @@
 
 import { layerOf, type Context } from "./context";
 import { streamLink } from "./naming";
-import { line, turn, whole } from "./shots";
+import { part, turn, whole } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { along, bit, count, link, list, many, say, term, widget } from "./words";
 
@@ -89,21 +89,21 @@ function reading(context: Context): Passage {
         look: { look: [first!], yaw: -6, pitch: 4, zoom: 0.8 },
         show: ["embedding"],
         lit: (t) => ({
-          ranges: [line(context, first!, { position: Math.floor(Math.min(0.999, t) * tokens.length) })],
+          ranges: [part(context, first!, { position: Math.floor(Math.min(0.999, t) * tokens.length) })],
         }),
       },
       {
         title: "One row for each of its numbers",
         seconds: 3,
         lit: (t) => ({
-          ranges: [line(context, first!, { d_model: Math.floor(Math.min(0.999, t) * graph.sizes["d_model"]!) })],
+          ranges: [part(context, first!, { d_model: Math.floor(Math.min(0.999, t) * graph.sizes["d_model"]!) })],
         }),
       },
       {
         title: "Heads stand behind each other",
         seconds: 3,
         look: { look: [attention.pattern], yaw: -50, pitch: 14, zoom: 0.8 },
-        show: [attention.section],
+        show: [attention.maximum, attention.expSum, attention.pattern],
         lit: () => ({ ranges: [whole(context, attention.pattern)] }),
       },
     ],

@@ -3,7 +3,7 @@
 import { layerOf, type Context } from "./context";
 import { here, streamLink } from "./naming";
 import { number } from "./numbers";
-import { cell, counted, explaining, line, takenApart } from "./shots";
+import { beginning, cell, counted, explaining, NEAR, part, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, formula, link, many, say, term } from "./words";
 
@@ -32,7 +32,7 @@ function stacked(context: Context): Passage {
         look: { look: [mix], yaw: -42, pitch: 12, zoom: 0.8 },
         show: [mix],
         lit: (t) => ({
-          ranges: Array.from({ length: counted(t, n_heads) + 1 }, (_, head) => line(context, mix, { head, position })),
+          ranges: Array.from({ length: counted(t, n_heads) + 1 }, (_, head) => part(context, mix, { head, position })),
         }),
       },
     ],
@@ -62,7 +62,18 @@ function projected(context: Context): Passage {
         computes: [{ block: out.id, to: (p + 1) / context.ids.length }],
         lit: (t) => (t > 0.35 ? explaining(context, of, t) : {}),
       },
-      { title: "The projection of all columns", seconds: 3, computes: [{ block: out.id }] },
+      {
+        title: "Pair by pair multiplied, then added up",
+        seconds: 6,
+        look: { cells: [beginning(context, out.id)], sums: [of], yaw: -10, pitch: 6, zoom: 1.1 },
+        lit: (t) => takenApart(context, of, t),
+      },
+      {
+        title: "The projection of all columns",
+        seconds: 3,
+        look: { look: [mix, out.id], yaw: -24, pitch: 10, zoom: 0.9 },
+        computes: [{ block: out.id }],
+      },
     ],
   };
 }
@@ -71,6 +82,8 @@ function added(context: Context): Passage {
   const { start, attention: parts } = layerOf(context);
   const { position: p } = context.followed;
   const d = context.graph.sizes["d_model"]!;
+  const near = (block: string) => beginning(context, block);
+  const first = cell(context, parts.residual, { position: p, d_model: 0 });
   return {
     id: "added",
     title: "Added, not replaced",
@@ -86,26 +99,29 @@ function added(context: Context): Passage {
       {
         title: "The first number, added up",
         seconds: 4,
-        look: { look: [start, parts.out.id, parts.residual], yaw: -14, pitch: 8, zoom: 0.95 },
+        look: { cells: [parts.out.id, parts.residual].map(near), sums: [first], yaw: -12, pitch: 8, zoom: 1.1 },
         show: [start, parts.out.id, parts.residual],
-        lit: (t) => takenApart(context, cell(context, parts.residual, { position: p, d_model: 0 }), t),
+        lit: (t) => takenApart(context, first, t),
       },
       {
         title: "Number by number down our column",
         seconds: 4,
-        look: { look: [parts.out.id, parts.residual], yaw: -14, pitch: 8, zoom: 0.85 },
-        show: [start, parts.out.id, parts.residual],
         computes: [{ block: parts.residual, to: (p + 1) / context.ids.length }],
         lit: (t) =>
           t > 0.3
             ? explaining(
                 context,
-                cell(context, parts.residual, { position: p, d_model: counted(t, Math.min(d, 12)) }),
+                cell(context, parts.residual, { position: p, d_model: counted(t, Math.min(d, NEAR)) }),
                 1,
               )
             : {},
       },
-      { title: "All columns", seconds: 2.5, computes: [{ block: parts.residual }] },
+      {
+        title: "All columns",
+        seconds: 2.5,
+        look: { look: [parts.out.id, parts.residual], yaw: -14, pitch: 8, zoom: 0.85 },
+        computes: [{ block: parts.residual }],
+      },
     ],
   };
 }

@@ -8,6 +8,8 @@ import type { Target } from "./words";
 
 /** Cells of a column that are pointed at one by one. */
 const LONG = 48;
+/** Cells in a row that can be read at once. */
+export const NEAR = 9;
 
 /** All cells of a block. */
 export function whole(context: Context, block: string, tone: Tone = "focus"): LitRange {
@@ -15,37 +17,48 @@ export function whole(context: Context, block: string, tone: Tone = "focus"): Li
   return { block, from: shape.map(() => 0), to: [...shape], tone };
 }
 
-/** The cells of a block that are no further than so many from given coordinates, and all along the other axes. */
-export function around(context: Context, block: string, at: Readonly<Record<string, number>>, reach = 12): LitRange {
-  const box = context.layout.byId.get(block)!;
-  const near = box.block.axes.map(({ name }, axis): [number, number] => {
-    const coordinate = at[name];
-    const size = box.shape[axis]!;
-    return coordinate === undefined
-      ? [0, size]
-      : [Math.max(0, coordinate - reach), Math.min(size, coordinate + reach + 1)];
-  });
-  return { block, from: near.map(([from]) => from), to: near.map(([, to]) => to), tone: "focus" };
-}
-
 /**
- * The cells of a block at given coordinates of some of its axes, and all along the others.
+ * Some cells of a block.
  *
- * @param at by the axis's name; names that the block has not are passed over.
+ * @param at by the axis's name: one coordinate, or from one up to before another, as far as there are so many; all along
+ *     axes that are not named. Names that the block has not are passed over.
  */
-export function line(
+export function part(
   context: Context,
   block: string,
-  at: Readonly<Record<string, number>>,
+  at: Readonly<Record<string, number | readonly [number, number]>>,
   tone: Tone = "focus",
 ): LitRange {
   const box = context.layout.byId.get(block)!;
-  const from = box.block.axes.map((axis) => at[axis.name] ?? 0);
-  const to = box.block.axes.map((axis, i) => {
-    const coordinate = at[axis.name];
-    return coordinate === undefined ? box.shape[i]! : coordinate + 1;
+  const ends = box.block.axes.map(({ name }, axis): [number, number] => {
+    const [size, said] = [box.shape[axis]!, at[name]];
+    const [from, to] = typeof said === "number" ? [said, said + 1] : (said ?? [0, size]);
+    const first = Math.min(size - 1, Math.max(0, from));
+    return [first, Math.max(first + 1, Math.min(size, to))];
   });
-  return { block, from, to, tone };
+  return { block, from: ends.map(([from]) => from), to: ends.map(([, to]) => to), tone };
+}
+
+/** Coordinates around one, as many as can be read at once; the first ones where it is one of them. */
+export function about(at: number): [number, number] {
+  return at < NEAR ? [0, NEAR] : [at - (NEAR >> 1), at + (NEAR >> 1) + 1];
+}
+
+/** The first numbers of columns around the followed one: near enough to be read. */
+export function beginning(
+  context: Context,
+  block: string,
+  at: Readonly<Record<string, number | readonly [number, number]>> = {},
+): LitRange {
+  const here = about(context.followed.position);
+  const top = [0, NEAR] as const;
+  const named = { position: here, key: here, context: here, d_model: top, d_head: top, d_mlp: top, ...at };
+  return part(context, block, named);
+}
+
+/** What is said of the last token, around the likeliest that may follow it. */
+export function foretold(context: Context, block: string): LitRange {
+  return beginning(context, block, { position: about(context.ids.length - 1), vocab: about(context.likeliest) });
 }
 
 /** The cell of a block at given coordinates; 0 along axes that are not named. */
@@ -117,7 +130,7 @@ export function lighting(context: Context, { blocks, axis, cell: one, position }
       const { axes } = context.layout.byId.get(block)!.block;
       if (!axes.some(({ name }) => name === axis)) return [];
       const others = axes.filter(({ name }) => name !== axis).map(({ name }) => [name, 0]);
-      return [line(context, block, Object.fromEntries(others))];
+      return [part(context, block, Object.fromEntries(others))];
     }),
   };
 }
@@ -129,7 +142,7 @@ function atPosition(context: Context, position: number): LitRange[] {
     const names = block.axes.map((axis) => axis.name);
     // Keys and values stand along the tokens that are looked at.
     const axis = ["position", "key"].find((name) => names.includes(name));
-    return axis ? [line(context, block.id, { [axis]: position })] : [];
+    return axis ? [part(context, block.id, { [axis]: position })] : [];
   });
 }
 

@@ -1,10 +1,10 @@
 // Softmax: how scores that can be anything become shares that add up to one.
 
 import { chanceWords } from "../view";
-import type { Context } from "./context";
+import { layerOf, type Context } from "./context";
 import { nameOf, normName, tokenAt } from "./naming";
 import { largest, number } from "./numbers";
-import { around, cell, counted, explaining, line, takenApart } from "./shots";
+import { cell, counted, explaining, foretold, part, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, count, formula, link, list, say, short, term, widget } from "./words";
 
@@ -18,7 +18,7 @@ export const softmax: Chapter = {
 function scores(context: Context): Passage {
   const { parts, ids, graph } = context;
   const last = ids.length - 1;
-  const top = { position: last, vocab: context.likeliest };
+  const sum = cell(context, parts.logits, { position: last, vocab: context.likeliest });
   return {
     id: "scores",
     title: "A score for every token",
@@ -41,24 +41,29 @@ function scores(context: Context): Passage {
     steps: [
       {
         title: "The last norm",
-        seconds: 2.5,
-        look: { look: ["output"], yaw: -12, pitch: 8, zoom: 1 },
+        seconds: 3,
+        look: { look: [parts.stream.at(-1)!, parts.norm.id], yaw: -12, pitch: 8, zoom: 0.9 },
         show: [parts.stream.at(-1)!, "output"],
         computes: [parts.norm.mean, parts.norm.variance, parts.norm.meanSquare, parts.norm.id]
           .filter((id): id is string => id !== null)
           .map((block) => ({ block })),
       },
-      { title: "The logits of every column", seconds: 4, computes: [{ block: parts.logits }] },
+      {
+        title: "The logits of every column",
+        seconds: 4,
+        look: { look: [parts.norm.id, parts.head, parts.logits], yaw: -12, pitch: 8, zoom: 0.9 },
+        computes: [{ block: parts.logits }],
+      },
       {
         title: "The highest logit of the last column",
         seconds: 2.5,
-        look: { cells: around(context, parts.logits, top), yaw: -8, pitch: 6, zoom: 0.7 },
-        lit: (t) => explaining(context, cell(context, parts.logits, top), t),
+        look: { cells: [foretold(context, parts.logits)], sums: [sum], yaw: -8, pitch: 6, zoom: 1.1 },
+        lit: (t) => explaining(context, sum, t),
       },
       {
         title: "Pair by pair multiplied, then added up",
         seconds: 5,
-        lit: (t) => takenApart(context, cell(context, parts.logits, top), t),
+        lit: (t) => takenApart(context, sum, t),
       },
     ],
   };
@@ -81,7 +86,12 @@ function exponentials(context: Context): Passage {
       {
         title: "The largest logit",
         seconds: 2.5,
-        look: { look: [parts.logits, parts.probabilities], yaw: -8, pitch: 6, zoom: 0.9 },
+        look: {
+          cells: [parts.logits, parts.maximum, parts.expSum].map((id) => foretold(context, id)),
+          yaw: -8,
+          pitch: 6,
+          zoom: 0.8,
+        },
         show: [parts.logits, parts.maximum, parts.expSum, parts.probabilities],
         computes: [{ block: parts.maximum }],
         lit: (t) => explaining(context, cell(context, parts.maximum, { position: last }), t),
@@ -119,17 +129,23 @@ function shares(context: Context): Passage {
       {
         title: "Every power, divided by the sum",
         seconds: 4,
+        look: { look: [parts.logits, parts.probabilities], yaw: -8, pitch: 6, zoom: 0.85 },
         computes: [{ block: parts.probabilities }],
       },
       {
         title: "Those of the last column add up to one",
         seconds: 2,
-        lit: () => ({ ranges: [line(context, parts.probabilities, { position: last })] }),
+        lit: () => ({ ranges: [part(context, parts.probabilities, { position: last })] }),
       },
       {
         title: "The largest of them",
         seconds: 3,
-        look: { cells: around(context, parts.probabilities, top), yaw: -8, pitch: 6, zoom: 0.8 },
+        look: {
+          cells: [parts.expSum, parts.probabilities].map((id) => foretold(context, id)),
+          yaw: -8,
+          pitch: 6,
+          zoom: 0.65,
+        },
         lit: (t) => explaining(context, cell(context, parts.probabilities, top), t),
       },
     ],
@@ -138,6 +154,7 @@ function shares(context: Context): Passage {
 
 function properties(context: Context): Passage {
   const { parts } = context;
+  const { scores, pattern } = layerOf(context).attention;
   return {
     id: "properties",
     title: "Why it is called that",
@@ -161,9 +178,16 @@ function properties(context: Context): Passage {
         seconds: 4,
         look: { look: [], yaw: -26, pitch: 10, zoom: 1 },
         show: [...parts.layers.map((one) => one.attention.pattern), parts.probabilities],
+        lit: (t) => ({ ranges: [part(context, parts.layers[counted(t, parts.layers.length)]!.attention.pattern, {})] }),
+      },
+      {
+        title: "One share after another, row by row",
+        seconds: 3,
+        look: { look: [scores, pattern], yaw: -26, pitch: 10, zoom: 0.75 },
+        show: [scores, pattern],
         lit: (t) => {
-          const layer = parts.layers[counted(t, parts.layers.length)]!;
-          return { ranges: [line(context, layer.attention.pattern, { position: context.followed.position })] };
+          const row = counted(t, context.ids.length);
+          return { ranges: [part(context, pattern, { head: context.followed.head, position: row })] };
         },
       },
     ],

@@ -10,6 +10,7 @@ import {
   eased,
   frameOf,
   lookedAt,
+  meetingBox,
   poseAround,
   poseOf,
   sectionKey,
@@ -17,6 +18,7 @@ import {
   type Apart,
   type Box,
   type CellArrow,
+  type CellRef,
   type Frame,
   type Layout,
   type LitCell,
@@ -48,13 +50,19 @@ export interface Computed {
   readonly to?: number;
 }
 
+/** A look at some cells, and at the room in which sums of theirs are taken apart. */
+export interface Close {
+  readonly cells: readonly LitRange[];
+  readonly sums?: readonly CellRef[];
+}
+
 /** One movement: fly, then act. */
 export interface Step {
   /** What happens, for ticks, captions and those who cannot see it. */
   readonly title: string;
   readonly seconds: number;
-  /** What is looked at in the end, by names or as cells; where nothing is said, what was. */
-  readonly look?: Partial<Look> & (Pick<Look, "look"> | { readonly cells: LitRange });
+  /** What is looked at in the end; where nothing is said, what was. */
+  readonly look?: Partial<Omit<Look, "look">> & (Pick<Look, "look"> | Close);
   /** What stays solid: block ids and section keys; all others fade. `all` lets everything be solid again. */
   readonly show?: readonly string[] | "all";
   /** What is computed in this step, one after the other; before it, it is not there. */
@@ -188,7 +196,7 @@ export class Timeline {
     const run = running(step, before.reveal, t, this.#context);
     const lit: Lit = { caption: step.title, ...run.lit, ...step.lit?.(t) };
     return {
-      camera: moved.camera,
+      camera: arched(before.pose, after.pose, moved.camera as Pose, flown),
       opacity: moved.opacity,
       reveal: { ...before.reveal, ...run.reveal },
       cells: lit.cells ?? [],
@@ -215,6 +223,14 @@ function cameraOf({ pose, opacity }: State): Partial<Frame> {
   return { camera: pose, opacity };
 }
 
+/** A pose on the way to a place that is far off: further back, so that what is passed does not rush by. */
+function arched(from: Pose, to: Pose, pose: Pose, t: number): Pose {
+  const { x, y, z } = from.centre;
+  const far = Math.hypot(to.centre.x - x, to.centre.y - y, to.centre.z - z) / Math.max(from.span, to.span);
+  const back = Math.min(3, far / 4);
+  return t <= 0 || t >= 1 ? pose : { ...pose, span: pose.span * (1 + 4 * back * t * (1 - t)) };
+}
+
 function reached(step: Step, before: State, context: Context): State {
   const { parts } = context;
   const shown = step.show === "all" ? {} : step.show && faded(parts.sections, step.show);
@@ -227,12 +243,15 @@ function reached(step: Step, before: State, context: Context): State {
   };
 }
 
-function posed(look: NonNullable<Step["look"]>, { layout, aspect }: Context): Pose {
+function posed(look: NonNullable<Step["look"]>, { layout, ids, aspect }: Context): Pose {
   const from = { ...(WHOLE.camera as Look), ...look };
   if ("cells" in look) {
-    const box = layout.byId.get(look.cells.block)!;
-    const last = look.cells.to.map((end) => end - 1);
-    return poseAround(around([cellBox(box, look.cells.from), cellBox(box, last)]), from, aspect);
+    const cells = look.cells.flatMap(({ block, from: first, to }) => {
+      const box = layout.byId.get(block)!;
+      return [first, to.map((end) => end - 1)].map((index) => cellBox(box, index));
+    });
+    const rooms = (look.sums ?? []).flatMap((sum) => meetingBox(layout, ids, sum) ?? []);
+    return poseAround(around([...cells, ...rooms]), from, aspect);
   }
   if (!from.look.length) return poseOf(from, layout, aspect);
   return poseAround(near(lookedAt(layout, from.look), layout), from, aspect);

@@ -3,7 +3,7 @@
 import type { Context } from "./context";
 import { here } from "./naming";
 import { number } from "./numbers";
-import { around, cell, counted, line } from "./shots";
+import { about, beginning, cell, counted, part } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { count, link, many, say, term, widget } from "./words";
 
@@ -68,8 +68,8 @@ function vocabulary(context: Context): Passage {
       {
         title: "The line of our token",
         seconds: 3,
-        look: { cells: around(context, parts.tokens, { vocab: id }), yaw: -8, pitch: 8, zoom: 0.8 },
-        lit: () => ({ ranges: [line(context, parts.tokens, { vocab: id })] }),
+        look: { cells: [beginning(context, parts.tokens, { vocab: about(id) })], yaw: -8, pitch: 8, zoom: 1 },
+        lit: () => ({ ranges: [part(context, parts.tokens, { vocab: id })] }),
       },
     ],
   };

@@ -1,8 +1,8 @@
 // The transformer: blocks below each other, the residual stream through all of them, and where the logit lens looks.
 
 import type { Context } from "./context";
-import { normName, streamLink } from "./naming";
-import { cell, counted, line, whole } from "./shots";
+import { normName, stageOf, stations, streamLink } from "./naming";
+import { cell, counted, part, whole } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
 import { bit, count, link, list, many, say, term } from "./words";
 
@@ -49,15 +49,21 @@ function stream(context: Context): Passage {
         what could follow.`,
     ],
     steps: [
+      ...stations(context, 6).map((block) => ({
+        title: `Our column: ${stageOf(context, block)}`,
+        seconds: 1.6,
+        look: { look: [block], yaw: -14, pitch: 8, zoom: 0.85 },
+        show: [...parts.stream],
+        lit: () => ({ ranges: [part(context, block, { position: followed.position })] }),
+      })),
       {
         title: "One column, all the way down",
-        seconds: Math.min(8, 2 + 0.4 * parts.stream.length),
+        seconds: Math.min(6, 2 + 0.3 * parts.stream.length),
         look: { look: [], yaw: -18, pitch: 10, zoom: 1 },
-        show: [...parts.stream],
         lit: (t) => ({
           ranges: parts.stream
             .slice(0, counted(t, parts.stream.length) + 1)
-            .map((id) => line(context, id, { position: followed.position })),
+            .map((id) => part(context, id, { position: followed.position })),
         }),
       },
     ],
@@ -129,7 +135,7 @@ function lens(context: Context): Passage {
         lit: (t) => {
           const stage = parts.stream[counted(t, parts.stream.length)]!;
           return {
-            ranges: [line(context, stage, { position }), whole(context, parts.probabilities, "target")],
+            ranges: [part(context, stage, { position }), whole(context, parts.probabilities, "target")],
             arrows: [
               {
                 from: cell(context, stage, { position }),

@@ -19,12 +19,12 @@ export interface FlyingCell {
 }
 
 /** Terms that are shown at most; of longer sums the first. */
-const MOST = 96;
-const COLUMNS = 8;
+const MOST = 64;
+const COLUMNS = 10;
 /** From a term to the next to its side, from a factor to the one below it, and from row to row: room for signs between. */
-const ACROSS = 1.6;
-const LINE = 1.5;
-const ROW = 3.4;
+const ACROSS = 1.45;
+const LINE = 1.3;
+const ROW = 2.9;
 /** How far below their cell, and how much nearer than it, terms meet. */
 const BELOW = 2;
 const NEARER = 4;
@@ -48,15 +48,16 @@ export function apartCells(
   if (!sum || progress <= 0 || progress >= 1) return [];
   const { target, sources, counts, nTerms, wide } = sum;
   const found: FlyingCell[] = [];
-  // Terms of one sum stand in pairs below each other, in rows of eight, below their cell and nearer.
-  let alone = 0;
+  // Terms of one sum stand in pairs below each other, in rows, below their cell and nearer; what is no pair comes last.
+  let alone = nTerms;
   sources.forEach(({ block: from, from: first, to }, n) => {
     const there = layout.byId.get(from)!;
     const summed = counts[n] === Math.max(...counts);
     for (let i = 0; i < Math.min(counts[n]!, MOST) && found.length < most; i++) {
       const cell = nth(first, to, i);
       const start = cellBox(there, cell).origin;
-      const [column, row] = summed ? [i % wide, Math.floor(i / wide)] : [wide + 1, alone];
+      const place = summed ? i : alone;
+      const [column, row] = [place % wide, Math.floor(place / wide)];
       const meeting: Point = {
         x: target.x + (column - (wide - 1) / 2) * ACROSS,
         y: target.y + BELOW + row * ROW + (summed ? n : 0) * LINE,
@@ -91,22 +92,21 @@ export function apartSigns(layout: Layout, ids: readonly number[], { block, inde
   const { target, counts, nTerms, wide, kind } = sum;
   const paired = counts.filter((count) => count >= nTerms).length > 1;
   const high = 1 + (paired ? LINE : 0);
-  const at = (column: number, row: number, text: string, down: number): TermSign => ({
+  const at = (place: number, right: number, text: string, down: number): TermSign => ({
     text,
-    x: target.x + 0.5 + (column - (wide - 1) / 2) * ACROSS,
-    y: target.y + BELOW + row * ROW + down,
+    x: target.x + 0.5 + ((place % wide) + right - (wide - 1) / 2) * ACROSS,
+    y: target.y + BELOW + Math.floor(place / wide) * ROW + down,
     z: target.z + NEARER + 1,
     solid,
   });
   const found: TermSign[] = [];
   const [beside, under] = [BESIDE[kind], UNDER[kind]];
+  const alone = counts.filter((count) => count < nTerms).length;
   for (let i = 0; i < nTerms; i++) {
-    const [column, row] = [i % wide, Math.floor(i / wide)];
-    if (under && paired) found.push(at(column, row, under, (1 + LINE) / 2));
-    if (beside && i + 1 < nTerms) found.push(at(column + 0.5, row, beside, high / 2));
+    if (under && paired) found.push(at(i, 0, under, (1 + LINE) / 2));
+    if (beside && i + 1 < nTerms + alone) found.push(at(i, 0.5, beside, i + 1 < nTerms ? high / 2 : 0.5));
   }
-  if (beside && Math.max(...counts) > nTerms) found.push(at(wide - 0.4, Math.ceil(nTerms / wide) - 1, "+ …", high / 2));
-  counts.filter((count) => count < nTerms).forEach((_, i) => beside && found.push(at(wide, i, beside, 0.5)));
+  if (beside && Math.max(...counts) > nTerms) found.push(at(nTerms + alone, 0, "…", 0.5));
   return found;
 }
 
@@ -115,13 +115,12 @@ export function meetingBox(layout: Layout, ids: readonly number[], of: CellRef):
   const sum = sumOf(layout, ids, of);
   if (!sum) return null;
   const { target, sources, counts, nTerms, wide } = sum;
-  const alone = counts.some((count) => count < nTerms) ? 2 : 0;
   const left = ((wide - 1) / 2) * ACROSS;
-  const rows = Math.ceil(nTerms / COLUMNS);
+  const rows = Math.ceil((nTerms + counts.filter((count) => count < nTerms).length) / wide);
   return {
     origin: { x: target.x - left, y: target.y, z: target.z },
     size: {
-      x: 2 * left + 1 + alone * ACROSS,
+      x: 2 * left + 1,
       y: BELOW + (rows - 1) * ROW + (Math.min(2, sources.length) - 1) * LINE + 1,
       z: NEARER + 1,
     },
