@@ -224,7 +224,7 @@ def test_a_cancelled_reading_keeps_what_was_known(costs: Callable[[str], Costs])
     scope, ids = scope_of("gpt2"), ids_of(30).tolist()
     prefix, cost = scope.remember(), costs("gpt2")
     scope.trace(ids=ids, prefix=prefix)
-    for polls in range(6):
+    for polls in range(5):
         answers = iter([False] * polls + [True])
         with pytest.raises(Cancelled):
             list(scope.pieces(ids=[*ids, 1], prefix=prefix, cancelled=lambda answers=answers: next(answers)))

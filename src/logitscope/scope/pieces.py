@@ -26,6 +26,9 @@ PIECE_SECONDS = 0.25
 _ROWS = 256
 """Positions times stages that are read in about the time of one, for the output matrix has to be fetched anyway."""
 
+_AT_ONCE = 64
+"""Positions times stages that are read so soon that the last one need not come before the others: a token was typed."""
+
 SWEEP_BYTES = 256 << 20
 """Vectors of a text of several windows that are kept at once; stages that do not fit need a further sweep."""
 
@@ -59,6 +62,8 @@ def read_pieces(
         for sweep in _sweeps(model, plan):
             with conditions(model):
                 captured, vectors = _capture(reading, sweep)
+            if prefix is not None and len(captured) * len(sweep) <= _AT_ONCE:
+                size = len(sweep)
             left = sweep
             while left:
                 left, some = left[:-size], left[-size:]
