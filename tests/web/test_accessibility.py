@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+import logitscope as ls
+from logitscope.scope import Scope
 from tests.web.conftest import read
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -24,7 +26,8 @@ def violations(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("view", ["text", "lens", "evolution", "walkthrough", "walkthrough&m=embedded:sort&g=off"])
 @pytest.mark.parametrize(
-    ("width", "height", "scheme"), [(1280, 860, "light"), (1280, 860, "dark"), (390, 844, "light")]
+    ("width", "height", "scheme"),
+    [(1280, 860, "light"), (1280, 860, "dark"), (390, 844, "light"), (390, 844, "dark")],
 )
 def test_axe_finds_nothing(browser: Browser, server: str, view: str, width: int, height: int, scheme: str) -> None:
     context = browser.new_context(
@@ -36,6 +39,67 @@ def test_axe_finds_nothing(browser: Browser, server: str, view: str, width: int,
     page.goto(f"{server}/{TEXT}&v={view}")
     read(page)
     assert violations(page) == []
+    context.close()
+
+
+SEA = "&t2=The+fisherman+put+out+to+the+moon."
+BLANK = "#t=The+old+man+looked+at+the+____%2C+and+the+sea+looked+at+him."
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("address", "then"),
+    [
+        (f"{TEXT}&p=5&pin=1&ask=%5B%22+moon%22%5D&bars=log", ""),
+        (f"{TEXT}{SEA}&p=5&pin=1&ask=%5B%22+moon%22%5D", "[data-second]"),
+        (f"{TEXT}{SEA}&compare=difference", ""),
+        (f"{TEXT}{SEA}&v=lens&p=5&pin=1", ""),
+        (BLANK, ".fill ol"),
+    ],
+)
+def test_axe_finds_nothing_where_something_is_done(
+    browser: Browser, server: str, address: str, then: str, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 860}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{server}/{address}")
+    read(page)
+    if then:
+        page.wait_for_selector(then)
+    assert violations(page) == []
+    context.close()
+
+
+@pytest.mark.parametrize("name", ["Help", "Save"])
+def test_axe_finds_nothing_in_dialogs(browser: Browser, server: str, name: str) -> None:
+    page = browser.new_page(reduced_motion="reduce")
+    page.goto(f"{server}/{TEXT}")
+    read(page)
+    page.get_by_role("button", name=name, exact=True).click()
+    page.get_by_role("dialog").wait_for()
+    assert violations(page) == []
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_in_a_page_of_one_file(
+    browser: Browser, page_is_built: None, tales: Scope, tmp_path: Path, width: int, scheme: str
+) -> None:
+    text = "The fisherman put out to sea."
+    file = tmp_path / "page.html"
+    ls.to_html([tales.trace(text), tales.follow(text, -1, histogram=True)], file)
+    context = browser.new_context(
+        viewport={"width": width, "height": 860},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(file.as_uri())
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        page.wait_for_selector("#view > *")
+        assert violations(page) == []
     context.close()
 
 

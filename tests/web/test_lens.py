@@ -223,7 +223,7 @@ def test_what_has_no_token_in_common_is_said_to(opened: Open) -> None:
 
 def test_the_text_says_what_changed_in_bits(opened: Open, tales: Scope) -> None:
     page = opened(f"#t={quote(TEXT)}&t2={quote(OTHER)}&compare=difference")
-    page.get_by_text("What changed in bits").wait_for()
+    page.get_by_text("Second: what each token costs more or less").wait_for()
     kept = difference(tales.trace(TEXT), tales.trace(OTHER)).kept
     words = page.get_by_label("The other one").inner_text()
     assert f"({kept.bits_before:.1f} before, {kept.bits:.1f} after)" in " ".join(words.split())

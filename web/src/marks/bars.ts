@@ -5,6 +5,8 @@ export type BarScale = "linear" | "log";
 export interface BarAxis {
   /** How long the bar of a probability is, 0..1; what is above nothing is never invisible. */
   readonly share: (probability: number | null) => number;
+  /** The probability of the whole length; what is above it does not fit. */
+  readonly end: number;
   /** Where the axis is labelled, 0..1. */
   readonly ticks: readonly { readonly place: number; readonly label: string }[];
 }
@@ -26,8 +28,9 @@ function linearAxis(known: readonly number[]): BarAxis {
   const most = Math.max(0, ...known);
   const end = ENDS.find((one) => one >= most - 1e-9) ?? 1;
   return {
+    end,
     share: (probability) => visibly((probability ?? 0) / end, probability),
-    ticks: [0, 0.5, 1].map((place) => ({ place, label: percent(place * end) })),
+    ticks: [0, 1].map((place) => ({ place, label: percent(place * end) })),
   };
 }
 
@@ -36,13 +39,11 @@ function logAxis(known: readonly number[]): BarAxis {
   // A power below the least, so that its bar has a length.
   const low = Math.floor(Math.log10(least) - 1e-9);
   const place = (probability: number) => 1 - Math.log10(Math.max(10 ** low, probability)) / low;
-  const powers = Array.from({ length: 1 - low }, (_, i) => low + i);
-  const every = Math.ceil(powers.length / 4);
+  const powers = [...new Set([low, Math.ceil(low / 2), 0])];
   return {
+    end: 1,
     share: (probability) => visibly(probability ? place(probability) : 0, probability),
-    ticks: powers
-      .filter((power) => power % every === 0)
-      .map((power) => ({ place: place(10 ** power), label: percent(10 ** power) })),
+    ticks: powers.map((power) => ({ place: place(10 ** power), label: percent(10 ** power) })),
   };
 }
 

@@ -1,15 +1,21 @@
 import { describe, expect, it } from "vitest";
 
-import { linesOf, type Line, type Stretch } from "./lines";
+import { goldenTrace } from "../../trace/goldens";
+import { likelihood } from "../../view";
+import { linesOf, stretchesOf, type Line, type Stretch } from "./lines";
 
 /** Stretches of these lengths, one after the other. */
 function row(...lengths: number[]): Stretch[] {
   let at = 0;
-  return lengths.map((length) => ({ start: at, end: (at += length) }));
+  return lengths.map((length, run) => ({ start: at, end: (at += length), run }));
 }
 
 const drawn = (lines: Line[]) =>
-  lines.map((line) => line.chunks.flatMap((chunk) => chunk.parts.map((part) => `${part.index}:${part.text}`)));
+  lines.map((line) =>
+    line.chunks.flatMap((chunk, k) =>
+      chunk.parts.map(({ index, text }) => `${index < 0 ? index : line.firsts[k]! + index}:${text}`),
+    ),
+  );
 
 describe("lines", () => {
   it("hold the parts of stretches, and the stretch of their break", () => {
@@ -26,7 +32,7 @@ describe("lines", () => {
 
   it("leave plain what is not known", () => {
     expect(drawn(linesOf("abcd\nef", row(2)))).toEqual([["0:ab", "-1:cd"], ["-1:ef"]]);
-    expect(drawn(linesOf("abcd", [{ start: 2, end: 3 }]))).toEqual([["-1:ab", "0:c", "-1:d"]]);
+    expect(drawn(linesOf("abcd", [{ start: 2, end: 3, run: 0 }]))).toEqual([["-1:ab", "0:c", "-1:d"]]);
   });
 
   it("end with CRLF, CR and LF alike", () => {
@@ -36,7 +42,7 @@ describe("lines", () => {
   });
 
   it("are one empty line of an empty text", () => {
-    expect(linesOf("", [])).toEqual([{ chunks: [], broken: -1 }]);
+    expect(linesOf("", [])).toMatchObject([{ text: "", chunks: [], broken: -1 }]);
   });
 
   it("joined give the text back, in chunks that end within reach", () => {
@@ -59,6 +65,30 @@ describe("lines", () => {
     expect(after[2]).not.toBe(before[2]);
   });
 
+  it("that have moved are the same objects, and what stands on them only counts from another run", () => {
+    const before = linesOf("one\ntwo\nthree", row(3, 1, 3, 1, 5));
+    const after = linesOf("zero\none\ntwo\nthree", row(4, 1, 3, 1, 3, 1, 5), before);
+    expect(after.slice(1).map((line) => line.key)).toEqual(before.map((line) => line.key));
+    expect(after.slice(1).map((line) => line.chunks[0])).toEqual(before.map((line) => line.chunks[0]));
+    expect(after[3]!.chunks[0]).toBe(before[2]!.chunks[0]);
+    expect(drawn(after)).toEqual([["0:zero"], ["2:one"], ["4:two"], ["6:three"]]);
+    expect(new Set(after.map((line) => line.key)).size).toBe(4);
+  });
+
+  it("of a long coloured line keep most of their chunks when a token in it becomes two", () => {
+    const words = "the tide came in and went out again, as it does twice a day, ".split(/(?<= )/);
+    const text = words.join("").repeat(200);
+    const lengths = Array.from({ length: 200 }, () => words.map((word) => word.length)).flat();
+    const before = linesOf(text, row(...lengths));
+    const typed = linesOf(`the x${text.slice(4)}`, row(4, 1, ...lengths.slice(1)), before);
+    const old = new Set(before[0]!.chunks);
+    expect(before[0]!.chunks.length).toBeGreaterThan(20);
+    expect(typed[0]!.chunks.filter((chunk) => old.has(chunk)).length).toBeGreaterThan(before[0]!.chunks.length - 5);
+    expect(drawn(typed)[0]!.map((part) => Number(part.split(":")[0]))).toEqual(
+      Array.from({ length: lengths.length + 1 }, (_, run) => run),
+    );
+  });
+
   it("of a long plain line keep most of their chunks when something is typed", () => {
     const text = "the tide came in and went out again, as it does twice a day, ".repeat(200);
     const before = linesOf(text, []);
@@ -67,5 +97,40 @@ describe("lines", () => {
     const same = after[0]!.chunks.filter((chunk) => old.has(chunk)).length;
     expect(before[0]!.chunks.length).toBeGreaterThan(20);
     expect(same).toBeGreaterThan(before[0]!.chunks.length - 4);
+  });
+});
+
+describe("what was read of an older text", () => {
+  const trace = goldenTrace("prose");
+  const { runs } = likelihood(trace);
+  const read = trace.tokens.text;
+  const shown = (text: string) =>
+    stretchesOf(trace, runs, text).map(({ start, end, run }) => [run, text.slice(start, end)]);
+
+  it("is all of it where nothing was typed", () => {
+    expect(shown(read)).toEqual(runs.map((run, i) => [i, run.text]));
+  });
+
+  it("is all of it where something was typed at its end", () => {
+    expect(shown(`${read}!`)).toEqual(runs.map((run, i) => [i, run.text]));
+  });
+
+  it("ends before the token that was cut into", () => {
+    expect(shown(read.slice(0, -2)).map(([run]) => run)).toEqual([0, 1, 2, 3]);
+  });
+
+  it("is its beginning and its end where something was typed between", () => {
+    const at =
+      runs
+        .slice(0, 4)
+        .map((run) => run.text)
+        .join("").length - 1;
+    const found = shown(`${read.slice(0, at)}X${read.slice(at)}`);
+    expect(found.map(([run]) => run)).toEqual(runs.map((_, i) => i).filter((i) => i !== 3));
+    for (const [run, text] of found) expect(text).toBe(runs[run as number]!.text);
+  });
+
+  it("is nothing of another text", () => {
+    expect(shown("ʘ")).toEqual([]);
   });
 });

@@ -1,0 +1,184 @@
+"""Traces as files in the page: saved, opened again without a model, dropped; what is no trace is one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+
+import logitscope as ls
+from logitscope.scope import Scope
+from logitscope.view import alternatives, likelihood
+from tests.web.conftest import figures, read
+
+Open = Callable[[str], Page]
+
+TEXT = "The fisherman put out to sea, and the sea put out to the fisherman."
+ADDRESS = f"#t={quote(TEXT)}"
+
+
+def save(page: Page, kind: str, folder: Path, stages: str = "all") -> Path:
+    """What the page hands out, under the name that it gives it."""
+    page.get_by_role("button", name="Save", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("radio", name=re.compile(kind)).check()
+    dialog.locator("select").select_option(stages)
+    with page.expect_download() as coming:
+        dialog.get_by_role("button", name="Save", exact=True).click()
+    path = folder / coming.value.suggested_filename
+    coming.value.save_as(path)
+    dialog.get_by_text(f"Saved as {path.name}").wait_for()
+    dialog.get_by_role("button", name="Close").click()
+    return path
+
+
+def put(page: Page, *files: Path) -> None:
+    page.get_by_label("A saved trace").set_input_files([str(file) for file in files])
+
+
+def runs(page: Page) -> list[str]:
+    page.wait_for_selector("main .run")
+    return [text.replace("\u200b", "") for text in page.locator("main .run").all_inner_texts()]
+
+
+def test_what_is_saved_is_the_librarys_trace_and_opens_in_every_view_without_a_model(
+    opened: Open, tales: Scope, tmp_path: Path
+) -> None:
+    page = opened(f"{ADDRESS}&p=6")
+    file = save(page, "Trace file", tmp_path)
+    assert file.name == "the-fisherman-put-out-to-sea.trace.safetensors"
+    saved, wanted = ls.open_trace(file), tales.trace(TEXT)
+    for name in ("next_logprob", "top_ids", "final_rank"):
+        np.testing.assert_allclose(saved[name], wanted[name], atol=2e-5)
+    assert saved.watched == tuple(wanted["top_ids"][-1, 5])
+
+    page.get_by_role("textbox", name="Text").fill("Another text")
+    read(page)
+    put(page, file)
+    page.get_by_role("region", name="Saved trace").wait_for()
+    assert "".join(runs(page)) == TEXT
+    assert page.get_by_role("textbox").count() == 0
+    said = page.get_by_role("region", name="Saved trace").inner_text()
+    assert file.name in said
+    assert "embedded:tales" in said
+    assert "no model" in said
+    found = alternatives(saved, 4)
+    page.locator("main .run").nth(4).click()
+    page.wait_for_selector("[data-figure=bits]")
+    assert found.actual is not None
+    assert figures(page)["bits"] == f"{found.actual.bits:.2f}"
+
+    page.get_by_role("tab", name="Lens").click()
+    page.get_by_role("grid").wait_for()
+    assert page.get_by_role("grid").get_attribute("aria-rowcount") == str(len(saved.stages))
+    page.get_by_role("tab", name="Evolution").click()
+    page.get_by_role("heading", name="Scores").wait_for()
+    page.get_by_role("heading", name="All tokens at this stage").wait_for()
+    page.get_by_role("tab", name="Walkthrough").click()
+    page.get_by_text("holds what was read out of them, and no model").wait_for()
+
+    page.get_by_role("tab", name="Text").click()
+    page.get_by_role("button", name="Read its text with embedded:tales").click()
+    page.get_by_role("textbox", name="Text").wait_for()
+    read(page)
+    assert page.get_by_role("textbox", name="Text").input_value() == TEXT
+
+
+def test_closing_a_saved_trace_gives_the_text_back_and_going_back_the_trace(
+    opened: Open, tales: Scope, tmp_path: Path
+) -> None:
+    file = tmp_path / "sea.trace.safetensors"
+    tales.trace(TEXT, subblocks=True).save(file)
+    page = opened("#t=Once+upon+a+time")
+    put(page, file)
+    page.get_by_role("region", name="Saved trace").wait_for()
+    page.wait_for_function("() => location.hash.includes('f=sea.trace.safetensors')")
+    page.get_by_role("button", name="Close it").click()
+    page.get_by_role("textbox", name="Text").wait_for()
+    assert page.get_by_role("textbox", name="Text").input_value() == "Once upon a time"
+    page.go_back()
+    page.get_by_role("region", name="Saved trace").wait_for()
+    assert "".join(runs(page)) == TEXT
+    # The address of a file on somebody's disk can only name it.
+    page.reload()
+    page.get_by_text("is a file on somebody's disk").wait_for()
+    put(page, file)
+    page.get_by_role("region", name="Saved trace").wait_for()
+    assert "".join(runs(page)) == TEXT
+
+
+def test_a_trace_that_holds_less_shows_less_and_says_what_is_missing(
+    opened: Open, tales: Scope, tmp_path: Path
+) -> None:
+    page = opened(ADDRESS)
+    file = save(page, "Trace file", tmp_path, "output")
+    assert ls.open_trace(file).stages == (tales.model.anatomy.last_stage,)
+    put(page, file)
+    page.get_by_role("region", name="Saved trace").wait_for()
+    assert "".join(runs(page)) == TEXT
+    page.get_by_role("tab", name="Lens").click()
+    page.get_by_text("This trace holds one stage").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("notes.txt", b"The sea.", "the file is no trace"),
+        ("empty.safetensors", b"", "the file is no trace"),
+        ("<b>.safetensors", b"\x02\x00\x00\x00\x00\x00\x00\x00{}", "no trace"),
+    ],
+)
+def test_what_is_no_trace_is_said_in_one_line_and_leaves_the_page_as_it_was(
+    opened: Open, tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    page = opened(ADDRESS)
+    file = tmp_path / name
+    file.write_bytes(content)
+    put(page, file)
+    trouble = page.get_by_role("alert")
+    trouble.wait_for()
+    assert said in trouble.inner_text()
+    assert name in trouble.inner_text()
+    assert page.get_by_role("textbox", name="Text").input_value() == TEXT
+    trouble.get_by_role("button", name="Close").click()
+    trouble.wait_for(state="detached")
+
+
+def test_a_file_that_is_dropped_is_opened(opened: Open, tales: Scope, tmp_path: Path) -> None:
+    file = tmp_path / "dropped.trace.safetensors"
+    tales.trace(TEXT).save(file)
+    page = opened("#t=Once")
+    transfer = page.evaluate_handle(
+        """bytes => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], "dropped.trace.safetensors"));
+            return transfer;
+        }""",
+        list(file.read_bytes()),
+    )
+    page.dispatch_event("main", "dragenter", {"dataTransfer": transfer})
+    page.get_by_text("Drop a saved trace to open it").wait_for()
+    page.dispatch_event("main", "drop", {"dataTransfer": transfer})
+    page.get_by_role("region", name="Saved trace").wait_for()
+    assert page.get_by_text("Drop a saved trace to open it").count() == 0
+    assert "".join(runs(page)) == TEXT
+
+
+def test_other_kinds_of_file(opened: Open, tales: Scope, tmp_path: Path) -> None:
+    page = opened(ADDRESS)
+    table = save(page, "CSV", tmp_path).read_text(encoding="utf-8")
+    assert table.startswith("stage,")
+    assert len(table.splitlines()) == 1 + len(tales.stages()) * len(tales.trace(TEXT).ids)
+    html = save(page, "Web page", tmp_path)
+    other = page.context.new_page()
+    other.goto(html.as_uri())
+    assert "".join(runs(other)) == TEXT
+    assert other.get_by_role("tab").all_inner_texts() == ["Text", "Lens", "Evolution"]
+    bits = likelihood(tales.trace(TEXT)).summary.total_bits
+    assert f"{bits:,.1f}" in other.get_by_label("Totals of the text").inner_text()
+    other.close()
