@@ -139,7 +139,7 @@ function oneSum(context: Context): Passage {
       {
         title: "Pair by pair multiplied, then added up",
         seconds: 7,
-        look: { cells: [beginning(context, q.id, { head })], sums: [of], yaw: -10, pitch: 6, zoom: 1.1 },
+        look: { cells: [beginning(context, q.id, { head })], sums: [of], yaw: -10, pitch: 6, zoom: 1.03 },
         lit: (t) => takenApart(context, of, t),
       },
     ],
@@ -256,7 +256,7 @@ function compared(context: Context): Passage {
       {
         title: "One score, taken apart",
         seconds: 6,
-        look: { cells: [grid], sums: [first], yaw: -10, pitch: 6, zoom: 1.1 },
+        look: { cells: [grid], sums: [first], yaw: -10, pitch: 6, zoom: 1.03 },
         computes: [{ block: scores, to: p / context.ids.length }],
         lit: (t) => takenApart(context, first, t),
       },

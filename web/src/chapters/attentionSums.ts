@@ -108,7 +108,7 @@ function mixed(context: Context): Passage {
       {
         title: "Its first number, taken apart",
         seconds: 5,
-        look: { cells: [near(mix)], sums: [first], yaw: -10, pitch: 6, zoom: 1.1 },
+        look: { cells: [near(mix)], sums: [first], yaw: -10, pitch: 6, zoom: 1.03 },
         lit: (t) => takenApart(context, first, t),
       },
     ],

@@ -146,7 +146,7 @@ function together(context: Context): Passage {
       {
         title: parts.positions ? "Its first number, added up" : "Its first number",
         seconds: 5,
-        look: { cells: [beginning(context, parts.embed)], sums: [first], yaw: -8, pitch: 8, zoom: 1.1 },
+        look: { cells: [beginning(context, parts.embed)], sums: [first], yaw: -8, pitch: 8, zoom: 1.03 },
         lit: (t) => takenApart(context, first, t),
       },
       {

@@ -159,13 +159,14 @@ function narrower(context: Context): Passage {
         title: "Added to the stream, number by number",
         seconds: 5,
         look: {
-          cells: [beginning(context, out.id), beginning(context, residual)],
+          cells: [beginning(context, residual)],
           sums: [sum],
           yaw: 10,
           pitch: 8,
-          zoom: 1.1,
+          zoom: 1.03,
         },
         show: [before, out.id, residual],
+        computes: [{ block: residual, to: upTo(context) }],
         lit: (t) => takenApart(context, sum, t),
       },
       {

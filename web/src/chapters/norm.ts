@@ -83,7 +83,7 @@ function measured(context: Context): Passage {
         return {
           title: context.layout.byId.get(block)!.block.title,
           seconds: 5,
-          look: { cells: [beginning(context, block)], sums: [of], yaw: -10, pitch: 8, zoom: 1.1 },
+          look: { cells: [beginning(context, block)], sums: [of], yaw: -10, pitch: 8, zoom: 1.03 },
           computes: [{ block, to: upTo }],
           lit: (t: number) => (t > 0.25 ? takenApart(context, of, (t - 0.25) / 0.75) : {}),
         };

@@ -84,7 +84,7 @@ function chosen(context: Context): Passage {
       {
         title: "The likeliest token",
         seconds: 2.5,
-        look: { cells: [foretold(context, parts.probabilities)], yaw: -4, pitch: 2, zoom: 0.55 },
+        look: { cells: foretold(context, parts.probabilities), yaw: -4, pitch: 2, zoom: 0.55 },
         lit: () => ({ cells: [{ ...cell(context, parts.probabilities, top), tone: "focus" }] }),
       },
     ],

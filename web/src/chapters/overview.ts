@@ -161,10 +161,10 @@ function out(context: Context): Passage {
         title: "The largest of them, and what it is made of",
         seconds: 3.5,
         look: {
-          cells: [parts.expSum, parts.probabilities].map((id) => foretold(context, id)),
+          cells: foretold(context, parts.expSum, parts.probabilities),
           yaw: -8,
           pitch: 6,
-          zoom: 0.65,
+          zoom: 0.52,
         },
         lit: (t) => explaining(context, cell(context, parts.probabilities, best), t),
       },

@@ -65,7 +65,7 @@ function projected(context: Context): Passage {
       {
         title: "Pair by pair multiplied, then added up",
         seconds: 6,
-        look: { cells: [beginning(context, out.id)], sums: [of], yaw: -10, pitch: 6, zoom: 1.1 },
+        look: { cells: [beginning(context, out.id)], sums: [of], yaw: -10, pitch: 6, zoom: 1.03 },
         lit: (t) => takenApart(context, of, t),
       },
       {
@@ -82,7 +82,7 @@ function added(context: Context): Passage {
   const { start, attention: parts } = layerOf(context);
   const { position: p } = context.followed;
   const d = context.graph.sizes["d_model"]!;
-  const near = (block: string) => beginning(context, block);
+  const upTo = (p + 1) / context.ids.length;
   const first = cell(context, parts.residual, { position: p, d_model: 0 });
   return {
     id: "added",
@@ -99,14 +99,14 @@ function added(context: Context): Passage {
       {
         title: "The first number, added up",
         seconds: 4,
-        look: { cells: [parts.out.id, parts.residual].map(near), sums: [first], yaw: -12, pitch: 8, zoom: 1.1 },
+        look: { cells: [beginning(context, parts.residual)], sums: [first], yaw: -12, pitch: 8, zoom: 1.03 },
         show: [start, parts.out.id, parts.residual],
+        computes: [{ block: parts.residual, to: upTo }],
         lit: (t) => takenApart(context, first, t),
       },
       {
         title: "Number by number down our column",
         seconds: 4,
-        computes: [{ block: parts.residual, to: (p + 1) / context.ids.length }],
         lit: (t) =>
           t > 0.3
             ? explaining(

@@ -57,8 +57,12 @@ export function beginning(
 }
 
 /** What is said of the last token, around the likeliest that may follow it. */
-export function foretold(context: Context, block: string): LitRange {
-  return beginning(context, block, { position: about(context.ids.length - 1), vocab: about(context.likeliest) });
+export function foretold(context: Context, ...blocks: readonly string[]): LitRange[] {
+  const at = { position: about(context.ids.length - 1), vocab: about(context.likeliest) };
+  // Sums over a large vocabulary stand at its beginning, far off.
+  const few = context.graph.sizes["vocab"]! <= NEAR;
+  const named = (id: string) => context.layout.byId.get(id)!.block.axes.some(({ name }) => name === "vocab");
+  return blocks.filter((id) => few || named(id)).map((id) => beginning(context, id, at));
 }
 
 /** The cell of a block at given coordinates; 0 along axes that are not named. */

@@ -4,7 +4,7 @@ import { chanceWords } from "../view";
 import { layerOf, type Context } from "./context";
 import { nameOf, normName, tokenAt } from "./naming";
 import { largest, number } from "./numbers";
-import { cell, counted, explaining, foretold, part, takenApart } from "./shots";
+import { about, beginning, cell, counted, explaining, foretold, part, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, count, formula, link, list, say, short, term, widget } from "./words";
 
@@ -51,13 +51,18 @@ function scores(context: Context): Passage {
       {
         title: "The logits of every column",
         seconds: 4,
-        look: { look: [parts.norm.id, parts.head, parts.logits], yaw: -12, pitch: 8, zoom: 0.9 },
+        look: {
+          look: [parts.norm.id, ...(parts.tied ? [] : [parts.head]), parts.logits],
+          yaw: -12,
+          pitch: 8,
+          zoom: 0.9,
+        },
         computes: [{ block: parts.logits }],
       },
       {
         title: "The highest logit of the last column",
         seconds: 2.5,
-        look: { cells: [foretold(context, parts.logits)], sums: [sum], yaw: -8, pitch: 6, zoom: 1.1 },
+        look: { cells: foretold(context, parts.logits), sums: [sum], yaw: -8, pitch: 6, zoom: 1.03 },
         lit: (t) => explaining(context, sum, t),
       },
       {
@@ -72,6 +77,7 @@ function scores(context: Context): Passage {
 function exponentials(context: Context): Passage {
   const { parts, ids } = context;
   const last = ids.length - 1;
+  const start = { position: about(last), vocab: about(0) };
   return {
     id: "exponentials",
     title: "Above zero, whatever they were",
@@ -87,7 +93,8 @@ function exponentials(context: Context): Passage {
         title: "The largest logit",
         seconds: 2.5,
         look: {
-          cells: [parts.logits, parts.maximum, parts.expSum].map((id) => foretold(context, id)),
+          // The sums stand where the vocabulary begins.
+          cells: [parts.logits, parts.maximum, parts.expSum].map((id) => beginning(context, id, start)),
           yaw: -8,
           pitch: 6,
           zoom: 0.8,
@@ -141,10 +148,10 @@ function shares(context: Context): Passage {
         title: "The largest of them",
         seconds: 3,
         look: {
-          cells: [parts.expSum, parts.probabilities].map((id) => foretold(context, id)),
+          cells: foretold(context, parts.expSum, parts.probabilities),
           yaw: -8,
           pitch: 6,
-          zoom: 0.65,
+          zoom: 0.52,
         },
         lit: (t) => explaining(context, cell(context, parts.probabilities, top), t),
       },

@@ -24,7 +24,7 @@ const COLUMNS = 10;
 /** From a term to the next to its side, from a factor to the one below it, and from row to row: room for signs between. */
 const ACROSS = 1.45;
 const LINE = 1.3;
-const ROW = 2.9;
+const ROW = 2.8;
 /** How far below their cell, and how much nearer than it, terms meet. */
 const BELOW = 2;
 const NEARER = 4;
