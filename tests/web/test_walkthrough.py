@@ -102,9 +102,7 @@ def test_a_known_cell_is_picked_in_the_table_and_explained_exactly(inside: Go, s
     assert f"[{len(told.terms) - 3} others:" in equation
     assert number(equation.split(" × ")[0].strip("()")) == pytest.approx(first.cells[0].value, rel=1e-4)
     assert number(equation.split(" = ")[-1]) == pytest.approx(told.stored, rel=1e-4)
-    assert (
-        page.locator("[data-told=range]").inner_text() == "Depends on the first 4 of 6 tokens; later ones are not seen."
-    )
+    assert page.locator("[data-told=range]").inner_text() == "Depends on the token at its own position alone."
     assert "double precision" in page.locator("[data-told=check]").inner_text()
 
 
@@ -276,7 +274,7 @@ def test_a_copy_is_the_explanation_as_text(inside: Go, context: BrowserContext, 
     text = page.evaluate("navigator.clipboard.readText()")
     assert "0.attn.scores [0, 4, 2]" in text
     assert f"value {value(page)}" in text
-    assert "Depends on the first 5 of 6 tokens" in text
+    assert "Can depend on the first 5 of 6 tokens" in text
 
 
 def test_hostile_text_is_text(inside: Go) -> None:

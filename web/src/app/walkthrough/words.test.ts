@@ -110,8 +110,21 @@ describe("a cell in words", () => {
       value: "−2",
     });
     expect(told.rest).toEqual({ n: 46, value: "−0.5", share: -0.5 });
-    expect(told.range).toBe("Depends on the first 4 of 6 tokens; later ones are not seen.");
+    expect(told.range).toBe("Depends on the token at its own position alone.");
     expect(told.check).toContain("0.25");
+  });
+
+  it("says how far back it can look: not at all before the first attention, nor an id", () => {
+    const range = (block: string, index: number[], visible: number | null, kind = "dot") =>
+      tell(context, { ...DOT, block, index, visible, kind }).range;
+    expect(range("0.attn.pattern", [0, 3, 1], 4)).toBe(
+      "Can depend on the first 4 of 6 tokens; later ones are not seen.",
+    );
+    expect(range("1.mlp.up", [0, 7], 1)).toBe("Depends on the first token only; the 5 after it are not seen.");
+    expect(range("1.attn.k", [0, 5, 1], 6)).toBe("Can depend on all 6 tokens.");
+    expect(range("0.attn.k", [0, 5, 1], 6)).toBe("Depends on the token at its own position alone.");
+    expect(range("ids", [3], 4, "input")).toBeNull();
+    expect(range("0.attn.q.weight", [0, 1, 2], null, "weight")).toBeNull();
   });
 
   it("writes out a few terms, and counts those it does not among the others", () => {

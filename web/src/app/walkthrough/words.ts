@@ -115,11 +115,26 @@ export function tell(context: Context, told: Explanation): Told {
 
 function rangeWords(context: Context, told: Explanation): string | null {
   const n = context.tokens.length;
-  if (told.visible === null || told.kind === "masked") return null;
-  if (told.visible >= n) return n === 1 ? "Depends on the only token." : `Depends on all ${n} tokens.`;
+  if (told.visible === null || told.kind === "masked" || told.kind === "input") return null;
+  if (n === 1) return "Depends on the only token.";
+  if (!mixes(context, told.block)) return "Depends on the token at its own position alone.";
+  if (told.visible >= n) return `Can depend on all ${n} tokens.`;
   return told.visible === 1
     ? `Depends on the first token only; the ${n - 1} after it are not seen.`
-    : `Depends on the first ${told.visible} of ${n} tokens; later ones are not seen.`;
+    : `Can depend on the first ${told.visible} of ${n} tokens; later ones are not seen.`;
+}
+
+/** Whether something that a block is computed from looks from one position to others. */
+function mixes(context: Context, id: string, known = new Map<string, boolean>()): boolean {
+  const found = known.get(id);
+  if (found !== undefined) return found;
+  known.set(id, false);
+  const block = context.blocks.get(id);
+  const names = [...(block?.axes ?? []), ...(block?.formula?.over ?? [])].map((axis) => axis.name);
+  const own = names.includes("position") && names.includes("key");
+  const mixed = own || Boolean(block?.formula?.operands.some((operand) => mixes(context, operand.block, known)));
+  known.set(id, mixed);
+  return mixed;
 }
 
 function checkWords(told: Explanation): string | null {
