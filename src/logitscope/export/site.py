@@ -124,9 +124,10 @@ def _write_index(site: Path, reports: Sequence[Report], folders: dict[str, str])
         "files": [],
         "models": [_listed(report, folders[report.name]) for report in reports],
         "texts": [_starting(name) for name in NAMES],
-        "shapes": json.loads(shapes_json()[0]),
     }
     write_json(site, MARKER, said)
+    # Large, and of use only to whoever walks through a model.
+    write(site, "shapes.json", shapes_json()[0])
 
 
 def seal(site: Path) -> str:

@@ -116,7 +116,9 @@ it("tries again where nobody answers or the server is in trouble, and then says 
 
 it("gives up a download of which nothing comes any more", async () => {
   const stuck = async (_: unknown, init?: RequestInit): Promise<Response> =>
-    new Promise((_, reject) => init!.signal!.addEventListener("abort", () => reject(new DOMException("", "AbortError"))));
+    new Promise((_, reject) =>
+      init!.signal!.addEventListener("abort", () => reject(new DOMException("", "AbortError"))),
+    );
   const one = parts([], { fetcher: stuck as typeof fetch, patience: 1 });
   await expect(one.parts.take(fileOf("a"), "w.bin", NEVER)).rejects.toMatchObject({
     trouble: "gone",

@@ -2,7 +2,7 @@
 //
 // A model's files are asked for by the engine; where they are not on this device, the reader is asked first.
 
-import { EngineError } from "../engine";
+import { EngineError, type Shape } from "../engine";
 import type { Manifest, OnProgress, Site, SiteModel, Store, StoredFile } from "../engine/browser/manifest";
 import type { Parts } from "./parts";
 
@@ -49,6 +49,10 @@ export class SiteStore implements Store {
       throw error;
     });
     return this.#site;
+  }
+
+  shapes(): Promise<readonly Shape[]> {
+    return this.#json("shapes.json");
   }
 
   async manifest(model: string): Promise<Manifest> {
@@ -176,7 +180,10 @@ export class SiteStore implements Store {
     try {
       return (await response.json()) as Said;
     } catch {
-      throw new EngineError("failed", `the file ${path} is no JSON: the site is damaged, and has to be uploaded again.`);
+      throw new EngineError(
+        "failed",
+        `the file ${path} is no JSON: the site is damaged, and has to be uploaded again.`,
+      );
     }
   }
 }

@@ -13,7 +13,9 @@ interface Read {
   readonly tokens: readonly string[];
   readonly spans: readonly number[];
   readonly stages: readonly string[];
-  readonly arrays: Readonly<Record<string, { readonly shape: readonly number[]; readonly kind: string; readonly data: string }>>;
+  readonly arrays: Readonly<
+    Record<string, { readonly shape: readonly number[]; readonly kind: string; readonly data: string }>
+  >;
 }
 
 /** An engine on the site that a folder holds. */
@@ -31,7 +33,13 @@ export async function read(engine: Engine, request: TraceRequest): Promise<Read>
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     return [name, { shape, kind: data instanceof Float32Array ? "<f4" : "<i4", data: base64(bytes) }] as const;
   });
-  return { ids: [...trace.ids], tokens: trace.tokens.texts, spans: [...trace.tokens.spans], stages: [...trace.stages], arrays: Object.fromEntries(arrays) };
+  return {
+    ids: [...trace.ids],
+    tokens: trace.tokens.texts,
+    spans: [...trace.tokens.spans],
+    stages: [...trace.stages],
+    arrays: Object.fromEntries(arrays),
+  };
 }
 
 function base64(bytes: Uint8Array): string {

@@ -224,6 +224,8 @@ export class BrowserEngine implements Engine {
     switch (asked.what) {
       case "site":
         return this.#store.site(signal);
+      case "shapes":
+        return this.#store.shapes(signal);
       case "program":
         return this.#store.program(signal);
       case "manifest":

@@ -28,11 +28,11 @@ export function folderStore(base: string, folders: Readonly<Record<string, strin
     files: [],
     models,
     texts: [],
-    shapes: [],
   };
   return {
     read,
     site: async () => site,
+    shapes: async () => [],
     program: () => bytes("program.wasm"),
     manifest: async (model) =>
       JSON.parse(new TextDecoder().decode(await bytes(join(folderOf(model), "manifest.json")))) as Manifest,

@@ -93,7 +93,7 @@ export class LocalEngine implements Engine {
   }
 
   async shapes(signal: AbortSignal): Promise<readonly Said.Shape[]> {
-    return (await this.#index(signal)).shapes;
+    return this.#store.shapes(signal);
   }
 
   /** Makes a model ready: its files are fetched, its sessions made, its numbers checked. */

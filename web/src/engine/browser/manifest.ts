@@ -25,8 +25,6 @@ export interface Site {
   readonly models: readonly SiteModel[];
   /** The gallery. */
   readonly texts: readonly StartingText[];
-  /** Known models without numbers, for the sense of size. */
-  readonly shapes: readonly Shape[];
 }
 
 export interface SiteModel {
@@ -70,8 +68,8 @@ export interface Manifest {
 export interface Weights {
   /** What the file holds: as the model stores them, or rounded. */
   readonly stored: "stored" | "fp16" | "int8" | "int4";
-  /** In which type products are computed. */
-  readonly computed: "float32" | "float16";
+  /** In which type the forward pass is computed: of small models, wider than their numbers. */
+  readonly computed: "float32" | "float64";
   /** One per external-data file of the graphs; each at most 1 GiB. */
   readonly files: readonly WeightFile[];
   /** Measured at export against Python's fp32 on stated texts: the largest differences. */
@@ -178,6 +176,8 @@ export type OnProgress = (done: number, total: number) => void;
  */
 export interface Store {
   site(signal: AbortSignal): Promise<Site>;
+  /** `shapes.json`: known models without numbers, for the sense of size. */
+  shapes(signal: AbortSignal): Promise<readonly Shape[]>;
   /** ONNX Runtime's WebAssembly, unpacked: it is handed over, so that the runtime fetches nothing by itself. */
   program(signal: AbortSignal): Promise<ArrayBuffer>;
   manifest(model: string, signal: AbortSignal): Promise<Manifest>;

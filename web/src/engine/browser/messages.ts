@@ -3,6 +3,7 @@
 // Traces travel as the bytes of their files, numbers in transferred buffers; everything else is plain data.
 
 import type { Trouble } from "../engine";
+import type { Shape } from "../contract";
 import type { Manifest, Site, StoredFile } from "./manifest";
 
 /** Questions with one answer. */
@@ -18,7 +19,7 @@ export type ToWorker =
   | { readonly kind: "prepare"; readonly id: number; readonly model: string }
   | { readonly kind: "cancel"; readonly id: number }
   /** What the worker asked the store for. */
-  | { readonly kind: "stored"; readonly id: number; readonly value: Site | Manifest | ArrayBuffer }
+  | { readonly kind: "stored"; readonly id: number; readonly value: FromStore }
   | { readonly kind: "progress"; readonly id: number; readonly done: number; readonly total: number }
   | { readonly kind: "lost"; readonly id: number; readonly failure: Failure };
 
@@ -34,9 +35,13 @@ export type FromWorker =
   /** The program that computes has given up; nothing more comes of this worker. */
   | { readonly kind: "broken" };
 
+/** What the store has. */
+export type FromStore = Site | Manifest | ArrayBuffer | readonly Shape[];
+
 /** What a worker needs of the store. */
 export type Stored =
   | { readonly what: "site" }
+  | { readonly what: "shapes" }
   | { readonly what: "program" }
   | { readonly what: "manifest"; readonly model: string }
   | { readonly what: "file"; readonly model: string; readonly file: StoredFile };

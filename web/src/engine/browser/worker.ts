@@ -3,11 +3,12 @@
 import * as ort from "onnxruntime-web/wasm";
 import glue from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 
+import type { Shape } from "../contract";
 import { EngineError } from "../engine";
 import { isBroken } from "./failures";
 import { LocalEngine, type Runtime } from "./local";
 import type { Manifest, OnProgress, Site, Store } from "./manifest";
-import type { FromWorker, Stored, ToWorker } from "./messages";
+import type { FromStore, FromWorker, Stored, ToWorker } from "./messages";
 import { fromPlain, SIGNAL, toPlain } from "./wire";
 import { traceBytes } from "./write";
 
@@ -20,7 +21,7 @@ interface Host {
 const host = globalThis as unknown as Host;
 
 interface Awaited {
-  readonly resolve: (value: Site | Manifest | ArrayBuffer) => void;
+  readonly resolve: (value: FromStore) => void;
   readonly reject: (error: Error) => void;
   readonly onProgress: OnProgress;
 }
@@ -32,6 +33,7 @@ let asked = 0;
 /** The page's store, asked by message. */
 const store: Store = {
   site: (signal) => stored({ what: "site" }, signal) as Promise<Site>,
+  shapes: (signal) => stored({ what: "shapes" }, signal) as Promise<readonly Shape[]>,
   program: (signal) => stored({ what: "program" }, signal) as Promise<ArrayBuffer>,
   manifest: (model, signal) => stored({ what: "manifest", model }, signal) as Promise<Manifest>,
   file: (model, file, signal, onProgress) =>
@@ -40,7 +42,7 @@ const store: Store = {
 
 function stored(what: Stored, signal: AbortSignal, onProgress: OnProgress = () => undefined) {
   const id = ++asked;
-  return new Promise<Site | Manifest | ArrayBuffer>((resolve, reject) => {
+  return new Promise<FromStore>((resolve, reject) => {
     awaited.set(id, { resolve, reject, onProgress });
     signal.addEventListener("abort", () => host.postMessage({ kind: "leave", id }), { once: true });
     host.postMessage({ kind: "store", id, asked: what });
