@@ -106,7 +106,8 @@ def shows(page: Page, run: Activations, block: str, index: list[int]) -> None:
     for name, at in zip(run.graph[block].names, index, strict=True):
         expect(panel.locator("[data-told=place]")).to_contain_text(f"{name} {at}")
     expect(panel).to_have_attribute("aria-busy", "false")
-    number = panel.locator("[data-told=value]").inner_text().replace("−", "-")
+    # Within what is read out as it changes.
+    number = panel.locator("[aria-live=polite] [data-told=value]").inner_text().replace("−", "-")
     assert float(number) == pytest.approx(told.stored, rel=1e-6, abs=1e-12)
     sources = [one.get_attribute("data-source") for one in panel.locator(".source").all()]
     cells = [cell for term in told.terms[:10] for cell in term.cells] + list(told.cells)

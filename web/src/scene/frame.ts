@@ -123,12 +123,21 @@ export function poseAround(box: Box, { yaw, pitch, zoom }: Omit<Look, "look">, a
 export function opacityOf(frame: Frame, block: string, section: readonly string[]): number {
   const own = frame.opacity[block];
   if (own !== undefined) return own;
-  for (let n = section.length; n > 0; n--) {
-    const said = frame.opacity[sectionKey(section.slice(0, n))];
+  for (const key of keysOf(section)) {
+    const said = frame.opacity[key];
     if (said !== undefined) return said;
   }
   return 1;
 }
+
+/** A section's key and those of the ones around it, the longest first; made once, as they are asked for in every picture. */
+function keysOf(section: readonly string[]): readonly string[] {
+  let keys = KEYS.get(section);
+  if (!keys) KEYS.set(section, (keys = section.map((_, i) => sectionKey(section.slice(0, section.length - i)))));
+  return keys;
+}
+
+const KEYS = new WeakMap<readonly string[], readonly string[]>();
 
 /** How much of a block has been computed in a frame. */
 export function revealOf(frame: Frame, block: string): number {

@@ -53,7 +53,9 @@ export class View {
   cellsPerPixel({ x, y, z }: Point): number {
     const ahead = this.ahead({ x, y, z });
     if (ahead <= 1e-3) return 0;
-    const [dx, dy, dz] = [x - this.#eye.x, y - this.#eye.y, z - this.#eye.z];
+    const dx = x - this.#eye.x;
+    const dy = y - this.#eye.y;
+    const dz = z - this.#eye.z;
     const across = dx * this.#right.x + dy * this.#right.y + dz * this.#right.z;
     const upwards = dx * this.#up.x + dy * this.#up.y + dz * this.#up.z;
     // How the picture's two coordinates change from cell to cell, and, turned round, cells from pixel to pixel.
@@ -69,8 +71,11 @@ export class View {
   mostCellsPerPixel({ origin, size }: Box): number {
     const z = origin.z + size.z;
     let most = this.cellsPerPixel({ x: origin.x + size.x / 2, y: origin.y + size.y / 2, z });
-    for (const x of [origin.x, origin.x + size.x])
-      for (const y of [origin.y, origin.y + size.y]) most = Math.max(most, this.cellsPerPixel({ x, y, z }));
+    for (let corner = 0; corner < 4; corner++) {
+      const x = origin.x + (corner & 1) * size.x;
+      const y = origin.y + (corner >> 1) * size.y;
+      most = Math.max(most, this.cellsPerPixel({ x, y, z }));
+    }
     return most;
   }
 
@@ -78,7 +83,9 @@ export class View {
   project(point: Point): { x: number; y: number; ahead: number } | null {
     const ahead = this.ahead(point);
     if (ahead <= 1e-3) return null;
-    const [x, y, z] = [point.x - this.#eye.x, point.y - this.#eye.y, point.z - this.#eye.z];
+    const x = point.x - this.#eye.x;
+    const y = point.y - this.#eye.y;
+    const z = point.z - this.#eye.z;
     const across = x * this.#right.x + y * this.#right.y + z * this.#right.z;
     const upwards = x * this.#up.x + y * this.#up.y + z * this.#up.z;
     const pixels = this.pixels(ahead);
@@ -89,11 +96,15 @@ export class View {
   sees(middle: Point, radius: number): boolean {
     const ahead = this.ahead(middle);
     if (ahead < -radius) return false;
-    const [x, y, z] = [middle.x - this.#eye.x, middle.y - this.#eye.y, middle.z - this.#eye.z];
+    const x = middle.x - this.#eye.x;
+    const y = middle.y - this.#eye.y;
+    const z = middle.z - this.#eye.z;
     const across = Math.abs(x * this.#right.x + y * this.#right.y + z * this.#right.z);
     const upwards = Math.abs(x * this.#up.x + y * this.#up.y + z * this.#up.z);
-    const beside = (at: number, half: number) => (at - ahead * half) / Math.hypot(1, half) <= radius;
-    return beside(across, this.#halfWide) && beside(upwards, this.#halfHigh);
+    return (
+      across - ahead * this.#halfWide <= radius * Math.hypot(1, this.#halfWide) &&
+      upwards - ahead * this.#halfHigh <= radius * Math.hypot(1, this.#halfHigh)
+    );
   }
 
   /** The nearest and furthest distance of a box, in front of the eye; at least a cell's tenth. */
