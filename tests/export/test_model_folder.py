@@ -204,7 +204,7 @@ def test_a_scale_a_norm_or_the_mask_left_out_is_found(tmp_path: Path, monkeypatc
     attend = forward._attend
 
     def unmasked(nodes: Any, q: Any, k: Any, v: Any, mask: Any, *rest: Any) -> Any:
-        return attend(nodes, q, k, v, nodes("Max", mask, np.float32(0)), *rest)
+        return attend(nodes, q, k, v, nodes("Max", mask, 0.0), *rest)
 
     mistakes = (
         (forward._Gpt2, "scale", lambda self, i: 0.3),

@@ -3,8 +3,9 @@
     in    ids [T]   past_keys, past_values [block, key head, P, d_head]
     out   stages [stage, T, d_model]   keys, values [block, key head, T, d_head], of the new tokens alone
 
-The tokens stand at P … P + T − 1, and P may be 0. Two families: GPT-2 and Llama. fp32 throughout. Whether the graph is
-right, its caller measures.
+The tokens stand at P … P + T − 1, and P may be 0. Two families: GPT-2 and Llama. What goes in and comes out is fp32;
+what lies between may be float64, because browsers multiply matrices in fp32 without the fused steps that processors
+have, and texts that a model never read make much of small differences. Whether the graph is right, its caller measures.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ import numpy as np
 import onnx
 
 from logitscope.errors import ModelError
-from logitscope.export.layers import activation, linear, look_up, parameter
-from logitscope.export.nodes import FLOAT, INT64, Nodes, Value
+from logitscope.export.layers import IN_FLOAT64, activation, linear, look_up, parameter
+from logitscope.export.nodes import DOUBLE, FLOAT, INT64, Nodes, Value
 from logitscope.export.weights import Weights
 from logitscope.graph import FAMILIES
 
-__all__ = ["Rotary", "forward_graph", "rotary_of", "rotary_tables"]
+__all__ = ["Rotary", "forward_graph", "in_float64", "rotary_of", "rotary_tables"]
+
+
+_SMALL = 40_000_000
+"""Parameters of a model whose forward pass may take twice as long as it must."""
 
 
 @dataclass(frozen=True)
@@ -55,33 +60,44 @@ def rotary_of(hf: Any) -> Rotary:
 
 def rotary_tables(nodes: Nodes, rotary: Rotary, positions: Value) -> tuple[Value, Value]:
     """Cosines and sines `[position, pair]` at int64 positions."""
+    # In fp32 whatever else is computed with: a text's far positions are where the model itself takes them to be.
     angles = positions.cast(FLOAT).unsqueeze(-1) * rotary.frequencies.astype(np.float32)
-    return nodes("Cos", angles) * rotary.scale, nodes("Sin", angles) * rotary.scale
+    cos, sin = nodes("Cos", angles).cast(nodes.kind), nodes("Sin", angles).cast(nodes.kind)
+    return cos * rotary.scale, sin * rotary.scale
 
 
-def forward_graph(hf: Any, weights: Weights) -> onnx.ModelProto:
+def in_float64(hf: Any, weights: Weights) -> bool:
+    """Whether the forward pass of a model is computed in float64: where that is affordable and can be done."""
+    config = hf.config
+    function = config.activation_function if FAMILIES[config.model_type] == "gpt2" else config.hidden_act
+    plain = all(weights.blocks(weights.parameter(one)) is None for one in hf.parameters())
+    return plain and function in IN_FLOAT64 and sum(one.numel() for one in hf.parameters()) <= _SMALL
+
+
+def forward_graph(hf: Any, weights: Weights, precise: bool = False) -> onnx.ModelProto:
     """The graph of a model.
 
     Args:
         hf: of a family that has a description in `logitscope.graph`.
         weights: where its parameters lie.
+        precise: compute in float64, as `in_float64` says.
 
     Raises:
         ModelError: something in it is not known here.
     """
-    nodes = Nodes("forward", weights)
+    nodes = Nodes("forward", weights, DOUBLE if precise else FLOAT)
     parts = _Gpt2(nodes, hf) if FAMILIES[hf.config.model_type] == "gpt2" else _Llama(nodes, hf)
     shape = (parts.n_blocks, parts.n_key_heads)
     ids = nodes.input("ids", INT64, "T")
-    past_keys = nodes.input("past_keys", FLOAT, *shape, "P", parts.d_head)
-    past_values = nodes.input("past_values", FLOAT, *shape, "P", parts.d_head)
+    past_keys = _widened(nodes, nodes.input("past_keys", FLOAT, *shape, "P", parts.d_head))
+    past_values = _widened(nodes, nodes.input("past_values", FLOAT, *shape, "P", parts.d_head))
     n_past, n_new = past_keys.size(2), ids.size(0)
     n_seen = n_past + n_new
     one = np.array(1, np.int64)
     positions = nodes("Range", n_past.squeeze(0), n_seen.squeeze(0), one)
     seen = nodes("Range", np.array(0, np.int64), n_seen.squeeze(0), one)
     visible = nodes("LessOrEqual", seen.unsqueeze(0), positions.unsqueeze(1))
-    mask = nodes("Where", visible, np.float32(0), np.float32(-np.inf))
+    mask = nodes("Where", visible, 0.0, float("-inf"))
     x = parts.embed(ids, positions)
     stages, keys, values = [x], [], []
     for i in range(parts.n_blocks):
@@ -104,7 +120,13 @@ def forward_graph(hf: Any, weights: Weights) -> onnx.ModelProto:
 
 
 def _stacked(nodes: Nodes, parts: list[Value]) -> Value:
-    return nodes("Concat", *(part.unsqueeze(0) for part in parts), axis=0)
+    """One on the other, in fp32."""
+    whole = nodes("Concat", *(part.unsqueeze(0) for part in parts), axis=0)
+    return whole if nodes.kind == FLOAT else whole.cast(FLOAT)
+
+
+def _widened(nodes: Nodes, given: Value) -> Value:
+    return given if nodes.kind == FLOAT else given.cast(nodes.kind)
 
 
 def _attend(

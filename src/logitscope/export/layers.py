@@ -1,10 +1,11 @@
 """What the parameters of a model do in a graph: products, lookups and norms, whatever form the weights are kept in.
 
-Everything is computed in fp32. Knows modules, not what order they come in.
+Computed in what the graph computes with. Knows modules, not what order they come in.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,21 +14,21 @@ from torch import Tensor, nn
 
 from logitscope.errors import ModelError
 from logitscope.export.blocks import BLOCK, Blocks
-from logitscope.export.nodes import CONTRIBUTED, FLOAT, Nodes, Value
+from logitscope.export.nodes import CONTRIBUTED, DOUBLE, FLOAT, Nodes, Value
 
-__all__ = ["activation", "linear", "look_up", "parameter", "product"]
+__all__ = ["IN_FLOAT64", "activation", "linear", "look_up", "parameter", "product"]
 
 _FP32 = 1
 """The accuracy that MatMulNBits computes with: fp32, never activations of eight bits."""
 
 
 def parameter(nodes: Nodes, tensor: Tensor) -> Value:
-    """A whole parameter, in fp32."""
-    return _as_fp32(nodes, nodes.weights.parameter(tensor))
+    """A whole parameter."""
+    return _real(nodes, nodes.weights.parameter(tensor))
 
 
 def product(nodes: Nodes, x: Value, matrix: Tensor, bias: Tensor | None = None, *, inputs_first: bool = False) -> Value:
-    """Rows `[row, input]` by a matrix, in fp32 `[row, output]`.
+    """Rows `[row, input]` by a matrix: `[row, output]`.
 
     Args:
         matrix: a parameter, `[output, input]` as linear layers keep theirs.
@@ -38,7 +39,7 @@ def product(nodes: Nodes, x: Value, matrix: Tensor, bias: Tensor | None = None, 
     blocks = nodes.weights.blocks(name)
     offset = None if bias is None else parameter(nodes, bias)
     if blocks is None:
-        return nodes("Gemm", x, _as_fp32(nodes, name), offset, transB=int(not inputs_first))
+        return nodes("Gemm", x, _real(nodes, name), offset, transB=int(not inputs_first))
     y = nodes(
         "MatMulNBits", x, nodes.weight(f"{name}.codes"), nodes.weight(f"{name}.scales").cast(FLOAT),
         domain=CONTRIBUTED, K=blocks.n_inputs, N=blocks.n_outputs, bits=blocks.bits, block_size=BLOCK,
@@ -53,11 +54,11 @@ def linear(nodes: Nodes, x: Value, module: Any) -> Value:
 
 
 def look_up(nodes: Nodes, embedding: Tensor, ids: Value) -> Value:
-    """Rows of an embedding, in fp32: rows are picked first, so that nobody turns the whole of it into fp32."""
+    """Rows of an embedding: rows are picked first, so that nobody turns the whole of it into wider numbers."""
     name = nodes.weights.parameter(embedding)
     blocks = nodes.weights.blocks(name)
     if blocks is None:
-        return nodes("Gather", nodes.weight(name), ids, axis=0).cast(FLOAT)
+        return nodes("Gather", nodes.weight(name), ids, axis=0).cast(nodes.kind)
     codes = nodes("Gather", nodes.weight(f"{name}.codes"), ids, axis=0).cast(FLOAT)
     scales = nodes("Gather", nodes.weight(f"{name}.scales"), ids, axis=0).cast(FLOAT)
     rows = (_codes(nodes, codes, blocks) - float(blocks.middle)) * scales.unsqueeze(-1)
@@ -74,13 +75,18 @@ def activation(nodes: Nodes, x: Value, function: str) -> Value:
         return x * nodes("Sigmoid", x)
     if function not in _OPERATORS:
         raise ModelError(f'the activation "{function}" cannot be exported; there are silu, {", ".join(_OPERATORS)}.')
+    if nodes.kind == DOUBLE and function in _BY_TANH:
+        # The operator itself is known in fp32 alone.
+        inner = (x + x * x * x * 0.044715) * math.sqrt(2.0 / math.pi)
+        return x * 0.5 * (nodes("Tanh", inner) + 1.0)
     operator, attributes = _OPERATORS[function]
     return nodes(operator, x, **attributes)
 
 
-def _as_fp32(nodes: Nodes, name: str) -> Value:
+def _real(nodes: Nodes, name: str) -> Value:
     value = nodes.weight(name)
-    return value if nodes.weights[name].dtype == "float32" else value.cast(FLOAT)
+    same = nodes.weights[name].dtype == "float32" and nodes.kind == FLOAT
+    return value if same else value.cast(nodes.kind)
 
 
 def _codes(nodes: Nodes, bytes_: Value, blocks: Blocks) -> Value:
@@ -92,6 +98,11 @@ def _codes(nodes: Nodes, bytes_: Value, blocks: Blocks) -> Value:
     pairs = nodes("Concat", low.unsqueeze(-1), high.unsqueeze(-1), axis=-1)
     return nodes("Reshape", pairs, np.array([0, 0, BLOCK], np.int64))
 
+
+_BY_TANH: Final = ("gelu_new", "gelu_pytorch_tanh")
+
+IN_FLOAT64: Final = frozenset({*_BY_TANH, "silu", "relu"})
+"""What runtimes can do in float64 too."""
 
 _OPERATORS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "gelu_new": ("Gelu", {"approximate": "tanh"}),

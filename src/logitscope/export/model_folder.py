@@ -26,7 +26,7 @@ from logitscope.export.check import Differences, Passage, compare, passages, tra
 from logitscope.export.decode import next_graph, require_plain_head
 from logitscope.export.exported import Exported
 from logitscope.export.folder import MADE_BY, new_folder, write, write_json, write_parts
-from logitscope.export.forward import forward_graph
+from logitscope.export.forward import forward_graph, in_float64
 from logitscope.export.histogram import histogram_graph
 from logitscope.export.nodes import WEIGHTS_FILE
 from logitscope.export.readout import OUTPUTS, readout_graph
@@ -103,8 +103,9 @@ def write_model(scope: Scope, folder: Path, form: Form) -> Report:
             "one piece. Export with --weights int8 or int4, or a smaller model."
         )
     without = _without(model, graph, form)
+    precise = in_float64(model.hf, weights)
     makers: dict[str, Callable[[], Any]] = {
-        "forward": partial(forward_graph, model.hf, weights),
+        "forward": partial(forward_graph, model.hf, weights, precise),
         "readout": partial(readout_graph, model, weights),
         "histogram": partial(histogram_graph, model, weights),
         "next": partial(next_graph, model, weights),
@@ -145,7 +146,7 @@ def write_model(scope: Scope, folder: Path, form: Form) -> Report:
         **({"graph": described} if described else {}),
         "weights": {
             "stored": form,
-            "computed": "float32",
+            "computed": "float64" if precise else "float32",
             "files": [{"name": WEIGHTS_FILE, "bytes": weights.n_bytes, "parts": parts}],
             "errors": {**figures, "texts": [one.name for one in texts]},
             "agreement": {"logprob": agreement.logprob, "kl": agreement.kl, "mean": agreement.mean},

@@ -17,9 +17,10 @@ from onnx import TensorProto, helper, numpy_helper
 if TYPE_CHECKING:
     from logitscope.export.weights import Weights
 
-__all__ = ["FLOAT", "INT32", "INT64", "WEIGHTS_FILE", "Nodes", "Value"]
+__all__ = ["DOUBLE", "FLOAT", "INT32", "INT64", "WEIGHTS_FILE", "Nodes", "Value"]
 
-FLOAT, INT32, INT64 = TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64
+FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
+INT32, INT64 = TensorProto.INT32, TensorProto.INT64
 
 OPSET = 20
 """The first with GELU as an operator; the runtimes of browsers know it."""
@@ -99,11 +100,13 @@ class Nodes:
     Args:
         name: of the graph.
         weights: which numbers lie where.
+        kind: of the real numbers that it computes with: `FLOAT` or `DOUBLE`.
     """
 
-    def __init__(self, name: str, weights: Weights) -> None:
+    def __init__(self, name: str, weights: Weights, kind: int = FLOAT) -> None:
         self.name = name
         self.weights = weights
+        self.kind = kind
         self._nodes: list[onnx.NodeProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
@@ -125,10 +128,12 @@ class Nodes:
         return [Value(self, name) for name in outputs]
 
     def value(self, operand: Operand) -> Value:
-        """A value as it is; numbers as a constant, each only once in the graph. A float is fp32."""
+        """A value as it is; numbers as a constant, each only once in the graph. A float is what the graph computes
+        with."""
         if isinstance(operand, Value):
             return operand
-        array = np.array(operand, np.float32 if isinstance(operand, float) else None, order="C")
+        real = np.float64 if self.kind == DOUBLE else np.float32
+        array = np.array(operand, real if isinstance(operand, float) else None, order="C")
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
             name = self._fresh("constant")

@@ -176,7 +176,7 @@ export type OnProgress = (done: number, total: number) => void;
  */
 export interface Store {
   site(signal: AbortSignal): Promise<Site>;
-  /** `shapes.json`: known models without numbers, for the sense of size. */
+  /** `shapes.json.deflate`: known models without numbers, for the sense of size. */
   shapes(signal: AbortSignal): Promise<readonly Shape[]>;
   /** ONNX Runtime's WebAssembly, unpacked: it is handed over, so that the runtime fetches nothing by itself. */
   program(signal: AbortSignal): Promise<ArrayBuffer>;
