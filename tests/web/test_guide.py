@@ -136,7 +136,15 @@ def test_space_plays_pauses_and_goes_on_and_backspace_begins_again(guide: Open) 
     assert chapter(page) == "preliminaries"
 
 
-@pytest.mark.parametrize("moving", ["no-preference", "reduce"], indirect=True)
+@pytest.mark.parametrize("moving", ["reduce"], indirect=True)
+def test_where_motion_is_unwelcome_scrubbing_lands_on_steps(guide: Open) -> None:
+    page = guide(g="norm@0.01")
+    whole = length(page)
+    frames = [scrubbed(page, round(part * whole, 2)) for part in (0.05, 0.5, 0.98, 0.5, 0.05)]
+    assert frames[:2] == frames[:2:-1]
+    assert len(set(frames)) == 3
+
+
 def test_scrubbing_there_and_back_gives_the_same_frames(guide: Open) -> None:
     page = guide(g="overview@0.01")
     for name in CHAPTERS:
@@ -205,9 +213,11 @@ def test_every_number_of_the_words_is_the_run_s(guide: Open) -> None:
 def spellings(number: float) -> set[str]:
     """How a number may stand in the words: as one, as a whole one, as a probability."""
     size = abs(number)
-    digits = f"{size:.1e}".replace("e-0", "e-") if size < 1e-3 else f"{size:.3f}" if size < 10 else f"{size:.1f}"
-    if size == 0:
-        digits = "0"
+    digits = f"{size:.3f}" if size < 10 else f"{size:.1f}"
+    if size < 1e-3:
+        mantissa, power = f"{size:.1e}".split("e-")
+        raised = "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(int(power)))
+        digits = f"{mantissa.removesuffix('.0')}·10⁻{raised}" if size else "0"
     found = {f"−{digits}" if number < 0 else digits}
     if number == round(number):
         found.add(f"{round(number):,}")

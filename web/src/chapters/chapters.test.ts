@@ -4,11 +4,11 @@ import { isPose, type Frame, type Pose } from "../scene";
 import { GRAPHS } from "../scene/goldens";
 import { hashOf } from "./hash";
 import { CHAPTERS, diagramOf, STREAM_CHAPTERS, tells } from "./index";
-import { NOTHING } from "./numbers";
+import { NOTHING, number } from "./numbers";
 import { lighting } from "./shots";
 import { contextFor, LETTERS, somehow } from "./testing";
 import { timelinesOf, type Timeline } from "./timeline";
-import { plain, targetsIn } from "./words";
+import { formula, plain, short, targetsIn } from "./words";
 
 const NAMES = ["sort", "gpt2", "llama", "qwen3"] as const;
 
@@ -287,6 +287,23 @@ describe("what is likeliest after the text", () => {
       const lit = moments(timeline).flatMap((moment) => timeline.frame(moment).cells);
       expect(lit, id).toContainEqual(expect.objectContaining({ block: probabilities, index: [5, 5] }));
     }
+  });
+});
+
+describe("numbers in words", () => {
+  it("have three digits that count, and parentheses where something is done with one below zero", () => {
+    expect([0, 0.5, -12.34, 1234.5, 0.00001, -0.00025].map((n) => short(n))).toEqual([
+      "0",
+      "0.500",
+      "−12.3",
+      "1234",
+      "1·10⁻⁵",
+      "−2.5·10⁻⁴",
+    ]);
+    const numbers = { ...NOTHING, row: () => Float32Array.of(-1, 2) };
+    const [below, above] = [number(numbers, "x", [0]), number(numbers, "x", [1])];
+    const line = plain([formula`${below} × ${above} + ${below} = ${below}`]);
+    expect(line).toBe("−1.000 × 2.000 + (−1.000) = −1.000");
   });
 });
 

@@ -29,7 +29,7 @@ function wider(context: Context): Passage {
     title: "Wider",
     words: (numbers) => [
       say`After attention every column is worked on alone, by a small network of its own: an ${term("MLP")}, short for
-        multi-layer perceptron. It begins with a ${normName(norm)} again. Then the ${link("normed column", norm.id)} of
+        multi-layer perceptron. It begins with another ${normName(norm)}. Then the ${link("normed column", norm.id)} of
         ${d_model} numbers becomes ${link("one of", first.id)} ${d_mlp}, by dot products with ${d_mlp} lines of
         ${link("weights", first.weight)}${first.bias ? bit` and a ${link("bias", first.bias)} each` : ""}.`,
       say`Each line of weights can be read as a question about the column: how much is there of this? The first answer for
@@ -78,7 +78,7 @@ function wider(context: Context): Passage {
             {
               title: "The expansion beside the gate",
               seconds: 3,
-              look: { look: [first.id, up.id], yaw: 14, pitch: 8, zoom: 0.9 },
+              look: { look: [up.id, up.weight], yaw: 14, pitch: 8, zoom: 0.9 },
               computes: [{ block: up.id }],
             },
           ]

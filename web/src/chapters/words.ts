@@ -1,7 +1,7 @@
 // Words as plain data: text with words that name parts of the model, numbers of the run, and tokens. Knows no page.
 
 import type { CellRef } from "../scene";
-import { fixed, grouped } from "../view";
+import { fixed, grouped, raised } from "../view";
 
 /** What a word points at in the scene. */
 export interface Target {
@@ -64,9 +64,15 @@ export function bit(strings: TemplateStringsArray, ...parts: Part[]): Piece[] {
   return pieces(strings, parts);
 }
 
-/** A line of its own. */
+/** A line of its own; a number below zero stands in parentheses where something is done with it. */
 export function formula(strings: TemplateStringsArray, ...parts: Part[]): Paragraph {
-  return { kind: "formula", pieces: pieces(strings, parts) };
+  const all = pieces(strings, parts);
+  const apart = all.flatMap((piece, i): Piece[] => {
+    const before = all[i - 1];
+    const below = typeof piece !== "string" && piece.kind === "number" && piece.text?.startsWith("−");
+    return below && typeof before === "string" && /[+−×/]\s*$/.test(before) ? ["(", piece, ")"] : [piece];
+  });
+  return { kind: "formula", pieces: apart };
 }
 
 export function list(...items: readonly (readonly Piece[])[]): Paragraph {
@@ -129,8 +135,13 @@ export function short(value: number): string {
   if (Number.isNaN(value)) return "–";
   const size = Math.abs(value);
   if (size === 0) return "0";
-  const said = size < 0.001 ? size.toExponential(1) : size >= 1000 ? fixed(size, 0) : fixed(size, size < 10 ? 3 : 1);
+  const said = size < 0.001 ? tiny(size) : size >= 1000 ? fixed(size, 0) : fixed(size, size < 10 ? 3 : 1);
   return value < 0 ? `−${said}` : said;
+}
+
+function tiny(size: number): string {
+  const [digits, power] = size.toExponential(1).split("e");
+  return `${digits!.replace(/\.0$/, "")}·10${raised(Number(power))}`;
 }
 
 /** All the text of paragraphs: for tests, and for those who read without pointing. */

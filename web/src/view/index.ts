@@ -55,7 +55,7 @@ export {
   type Shown,
   type Surprise,
 } from "./likelihood";
-export { fixed, grouped } from "./numbers";
+export { fixed, grouped, raised } from "./numbers";
 export { pair } from "./palette";
 export { READINGS, readable, type ReadingName } from "./readings";
 export { colourOf, drawable, drawables, inkOf, numberAt, placeOf, type Scale, type Tick } from "./scale";

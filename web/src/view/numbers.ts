@@ -117,3 +117,11 @@ export function searchRight(row: ArrayLike<number>, x: number): number {
 export function real(number: number): number | null {
   return Number.isNaN(number) ? null : number;
 }
+
+const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/** A whole number as an exponent: `⁻⁵`. */
+export function raised(power: number): string {
+  const digits = [...String(Math.abs(power))].map((digit) => RAISED[Number(digit)]!).join("");
+  return power < 0 ? `⁻${digits}` : digits;
+}

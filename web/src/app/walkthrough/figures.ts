@@ -1,5 +1,7 @@
 // Numbers of cells as people read them. Knows nothing of where they come from.
 
+import { raised } from "../../view";
+
 /** Up to five digits that count, an exponent where it is needed, and a true minus sign. */
 export function figure(value: number | null, digits = 5): string {
   if (value === null || Number.isNaN(value)) return "–";
@@ -38,11 +40,4 @@ function exponent(size: number, digits: number): string {
   const [mantissa, power] = size.toExponential(digits - 1).split("e");
   const short = mantissa!.replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
   return `${short}·10${raised(Number(power))}`;
-}
-
-const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-
-function raised(power: number): string {
-  const digits = [...String(Math.abs(power))].map((digit) => RAISED[Number(digit)]!).join("");
-  return power < 0 ? `⁻${digits}` : digits;
 }
