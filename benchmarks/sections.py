@@ -110,6 +110,7 @@ SECTIONS = {
         Section("drawing", "drawing", script="benchmarks.drawing"),
         Section("start-up", "loading and start", script="benchmarks.start_up"),
         Section("prefix", "live typing", script="benchmarks.prefix_reuse", quick=False),
+        Section("site", "the static site in a browser", script="benchmarks.site"),
     )
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,16 @@ def test_the_index_says_what_there_is(site: tuple[Path, SiteReport]) -> None:
     assert model["n_parameters"] == manifest["card"]["n_parameters"] == 85_728
     assert "default" not in model["title"]
     assert [text["name"] for text in index["texts"]] == list(NAMES)
-    assert {shape["name"] for shape in read(folder / "shapes.json")} == {"GPT-2", "GPT-2 XL", "GPT-3"}
-    assert {one["path"] for one in index["files"]} == {*PAGE, "shapes.json", "models/embedded-sort/manifest.json"} - {
-        "sw.js"
+    assert {shape["name"] for shape in json.loads(zlib.decompress((folder / "shapes.json.deflate").read_bytes()))} == {
+        "GPT-2",
+        "GPT-2 XL",
+        "GPT-3",
     }
+    assert {one["path"] for one in index["files"]} == {
+        *PAGE,
+        "shapes.json.deflate",
+        "models/embedded-sort/manifest.json",
+    } - {"sw.js"}
     holds(folder, index["files"])
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     of_model = sum(path.stat().st_size for path in (folder / model["folder"]).iterdir())
@@ -91,7 +98,7 @@ def test_the_service_worker_knows_the_page_but_not_the_large_files(site: tuple[P
     said, script = release(folder)
     paths = {one["path"] for one in said["files"]}
     large = {"sw.js", "ort/program-5678.wasm.deflate"}
-    assert paths == {*PAGE, "site.json", "shapes.json", "models/embedded-sort/manifest.json"} - large
+    assert paths == {*PAGE, "site.json", "shapes.json.deflate", "models/embedded-sort/manifest.json"} - large
     holds(folder, said["files"])
     assert script == PAGE["sw.js"]
 

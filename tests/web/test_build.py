@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 MIB = 2**20
@@ -68,6 +70,14 @@ def test_the_wheel_holds_small_pages_and_they_are_built_once(copy: Path) -> None
     assert sum(app.values()) < 2 * MIB  # half of it is the scene, which is loaded when it is looked at
     assert {Path(name).suffix for name in snapshot} == {".js", ".css"}
     assert 0 < sum(snapshot.values()) < MIB
+    site = {name.partition("/site/")[2]: size for name, size in files.items() if "/web_build/site/" in name}
+    (program,) = (name for name in site if name.startswith("ort/"))
+    assert site.keys() >= {"index.html", "sw.js", "manifest.webmanifest", "icons/512-maskable.png"}
+    assert site[program] < 4 * MIB  # packed; it is 14 MB
+    assert sum(size for name, size in site.items() if name != program) < 2 * MIB
+    # The runtime is the site's alone, and there once.
+    assert not [name for name in files if name.endswith(".wasm")]
+    assert [name for name in files if "ort-wasm" in name and "/site/" not in name] == []
     assert not [name for name in files if "node_modules" in name or name.startswith("web/")]
 
     assert web_build(copy).stdout == "web app is up to date\n"
@@ -95,6 +105,18 @@ def test_without_a_registry_one_line_says_what_to_do(copy: Path) -> None:
     assert not files
     assert "npm reached no package registry" in said
     assert "Traceback" not in said
+
+
+def test_the_icons_are_those_of_the_drawing() -> None:
+    spec = importlib.util.spec_from_file_location("make_icons", ROOT / "web" / "make_icons.py")
+    assert spec is not None
+    assert spec.loader is not None
+    icons = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(icons)
+    for name, (size, full) in icons.SIZES.items():
+        with Image.open(icons.ICONS / name) as drawn:
+            assert drawn.size == (size, size)
+            assert drawn.tobytes() == icons.draw(size, full=full).tobytes(), name
 
 
 def test_the_lockfile_names_no_registry() -> None:

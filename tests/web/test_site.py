@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -23,8 +26,6 @@ from tests.web.test_text import inspected, inspecting, shown
 from tests.web.test_walkthrough import shows
 
 TEXT = "The fisherman put out to sea, and the sea put out to the fisherman."
-LARGE = 100_000
-"""Bytes of a file that is not fetched before the reader agreed."""
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,56 @@ def test_the_walkthrough_explains_with_the_librarys_numbers(again: Visit, served
     page = again(f"{served.url}#{urlencode(place)}", begin=False)
     page.wait_for_selector(".walkthrough[data-status=done]")
     shows(page, tales.activations(TEXT), "2.attn.pattern", [1, 5, 2])
+
+
+class Trap(BaseHTTPRequestHandler):
+    """Stands in for the rest of the world: whatever a browser sends anywhere else comes here."""
+
+    caught: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.caught.append(f"{self.command} {self.path}")
+        self.send_error(403)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_CONNECT(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Says nothing."""
+
+
+def test_nothing_is_sent_anywhere_else(browser: Browser, served: Host) -> None:
+    Trap.caught.clear()
+    trap = ThreadingHTTPServer(("127.0.0.1", 0), Trap)
+    threading.Thread(target=trap.serve_forever, daemon=True).start()
+    proxy = {"server": f"http://127.0.0.1:{trap.server_address[1]}", "bypass": "127.0.0.1"}
+    context = browser.new_context(proxy=proxy)  # type: ignore[arg-type]
+    context.set_default_timeout(30_000)
+    visitor = Visit(context)
+    page = visitor(f"{served.url}#t={quote(TEXT)}")
+    page.evaluate("navigator.serviceWorker.ready")
+    for view in ("Lens", "Evolution", "Walkthrough", "Text"):
+        page.get_by_role("tab", name=view).click()
+        page.wait_for_selector(f"#tab-{view.lower()}[aria-selected=true]")
+        page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="Help").click()
+    page.get_by_text("what you type is sent nowhere").wait_for()
+    assert Trap.caught == []
+    assert visitor.strays == []
+    assert visitor.complaints == []
+    # Its own policy lets it send nothing, and the trap does catch what is sent.
+    visitor.expected = ["violates the following Content Security Policy", "policy broken: connect-src"]
+    visitor.expected += ["Fetch API cannot load", "Refused to connect"]
+    assert page.evaluate("fetch('http://elsewhere.example/').then(() => 'sent', () => 'kept')") == "kept"
+    assert Trap.caught == []
+    page.goto("http://elsewhere.example/")
+    assert Trap.caught == ["GET http://elsewhere.example/"]
+    context.close()
+    trap.shutdown()
+    trap.server_close()
 
 
 def test_going_back_and_forward_and_links(again: Visit, served: Host) -> None:

@@ -2,8 +2,8 @@
 
 Ids, tokens and spans are equal; log-probabilities and divergences agree to 1e-4 nats; ranks and the likeliest tokens
 are equal, but for tokens whose logits are closer than that. On a few texts fp32 is no better than that at all: what the
-model never read makes its residual stream large, and a divergence of 36 nats hangs on every digit. There float64 decides:
-the page may be twice as far from it as the library is at its worst. What was found is kept with the test's result.
+model never read makes its residual stream large, and a divergence of 36 nats hangs on every digit. There float64
+decides: the page may be twice as far from it as the library is at its worst. What was found is kept with the result.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -34,7 +35,7 @@ BUILT = Path(__file__).parent.parent / "web_build" / "site"
 MARKER = "site.json"
 """By which a site is known."""
 
-_PAGE, _WORKER, _PROGRAM = "index.html", "sw.js", "ort/"
+_PAGE, _WORKER, _PROGRAM, _SHAPES = "index.html", "sw.js", "ort/", "shapes.json.deflate"
 
 _RELEASE = b"self.LOGITSCOPE_RELEASE="
 """How the line begins by which the service worker knows its files."""
@@ -126,8 +127,8 @@ def _write_index(site: Path, reports: Sequence[Report], folders: dict[str, str])
         "texts": [_starting(name) for name in NAMES],
     }
     write_json(site, MARKER, said)
-    # Large, and of use only to whoever walks through a model.
-    write(site, "shapes.json", shapes_json()[0])
+    # Large, and of use only to whoever walks through a model; packed, as not every host does that.
+    write(site, _SHAPES, zlib.compress(shapes_json()[0], 9))
 
 
 def seal(site: Path) -> str:

@@ -51,8 +51,8 @@ export class SiteStore implements Store {
     return this.#site;
   }
 
-  shapes(): Promise<readonly Shape[]> {
-    return this.#json("shapes.json");
+  async shapes(): Promise<readonly Shape[]> {
+    return JSON.parse(new TextDecoder().decode(await unpacked(await this.#bytes("shapes.json.deflate")))) as Shape[];
   }
 
   async manifest(model: string): Promise<Manifest> {
@@ -70,9 +70,7 @@ export class SiteStore implements Store {
 
   async program(signal: AbortSignal): Promise<ArrayBuffer> {
     const { file, path } = await this.#program();
-    const packed = await this.#parts.take(file, path, signal);
-    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Response(unpacked).arrayBuffer();
+    return unpacked(await this.#parts.take(file, path, signal));
   }
 
   async file(model: string, file: StoredFile, signal: AbortSignal, onProgress?: OnProgress): Promise<ArrayBuffer> {
@@ -161,31 +159,40 @@ export class SiteStore implements Store {
     throw new EngineError("failed", `the file site.json names none under ${PROGRAM}; export the site again.`);
   }
 
-  /** A small file that says what all others are: never an old one while a new one can be had. */
   async #json<Said>(path: string): Promise<Said> {
-    let response: Response;
     try {
-      response = await this.#fetch(new URL(path, this.#base).href, { cache: "no-cache" });
-    } catch {
-      throw new EngineError(
-        "gone",
-        `the file ${path} could not be fetched: nobody answers. Look whether this device is connected, and try again.`,
-      );
-    }
-    if (!response.ok)
-      throw new EngineError(
-        "failed",
-        `the file ${path} is not there (the server answered ${`${response.status} ${response.statusText}`.trim()}): the site is not whole. Try again; if it stays like that, it has to be uploaded again.`,
-      );
-    try {
-      return (await response.json()) as Said;
-    } catch {
+      return JSON.parse(new TextDecoder().decode(await this.#bytes(path))) as Said;
+    } catch (error) {
+      if (error instanceof EngineError) throw error;
       throw new EngineError(
         "failed",
         `the file ${path} is no JSON: the site is damaged, and has to be uploaded again.`,
       );
     }
   }
+
+  /** A small file of the page: never an old one while a new one can be had. */
+  async #bytes(path: string): Promise<ArrayBuffer> {
+    try {
+      const response = await this.#fetch(new URL(path, this.#base).href, { cache: "no-cache" });
+      if (response.ok) return await response.arrayBuffer();
+      const status = `${response.status} ${response.statusText}`.trim();
+      throw new EngineError(
+        "failed",
+        `the file ${path} is not there (the server answered ${status}): the site is not whole. Try again; if it stays like that, it has to be uploaded again.`,
+      );
+    } catch (error) {
+      if (error instanceof EngineError) throw error;
+      throw new EngineError(
+        "gone",
+        `the file ${path} could not be fetched: nobody answers. Look whether this device is connected, and try again.`,
+      );
+    }
+  }
+}
+
+function unpacked(packed: ArrayBuffer): Promise<ArrayBuffer> {
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
 }
 
 /** What is awaited, or an AbortError as soon as the signal is aborted. */
