@@ -130,6 +130,15 @@ def test_any_edits_under_any_settings_have_the_numbers_of_a_fresh_trace(
         assert_close(read(ids=text, prefix=prefix, **asked), scope.trace(ids=text, **asked))
 
 
+@pytest.mark.parametrize("limit_mib", [0.05, 0.06, 0.1])
+def test_what_is_known_when_a_text_is_run_is_still_known_when_its_numbers_are_put_together(limit_mib: float) -> None:
+    scope = scope_of("gpt2")
+    for lengths in ((2, 5, 2), (2, 6, 3), (9, 2, 5)):
+        prefix = scope.remember(limit_mib)
+        for n in lengths:
+            assert_close(scope.trace(ids=[3] * n, prefix=prefix), scope.trace(ids=[3] * n))
+
+
 def test_the_old_last_position_learns_what_came_next() -> None:
     scope, prefix = scope_of("gpt2"), scope_of("gpt2").remember()
     short = scope.trace(ids=[1, 2, 3], prefix=prefix)

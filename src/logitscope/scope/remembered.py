@@ -100,7 +100,7 @@ class Remembered:
     """What `Scope.remember` returns and `trace` and `pieces` take as `prefix`; for one of them at a time.
 
     Attributes:
-        limit_mib: how much may be kept; what was used longest ago goes first.
+        limit_mib: how much may be kept between readings; what was used longest ago goes first.
         reason: why no keys and values are kept, so that the model runs on the whole text each time; empty where they
             are. What is known of unchanged positions is kept in any case, unless that depends on the text's length.
     """
@@ -161,6 +161,8 @@ class Remembered:
                 self._weights = weights
             yield
         finally:
+            # Not before: what was known when the model was run has to be known when its results are put together.
+            self._make_room()
             self._lock.release()
 
     # ------------------------------------------------------------------------------------------------ the model's run
@@ -204,7 +206,6 @@ class Remembered:
             if fits:
                 last_row = {stage: vectors[stage][-1:].clone() for stage in stages}
                 self._held, self._last = run, _Last(run.ids, decoder.norm, last_row)
-            self._make_room()
         return vectors
 
     # ------------------------------------------------------------------------------------------------- its statistics
@@ -243,7 +244,6 @@ class Remembered:
                         array[at, mask] = old[name]
                 if found:
                     self._keep(plan, stage, positions, {name: array[at] for name, array in whole.items()})
-        self._make_room()
         return whole
 
     def _known(self, plan: Plan, stage: str, positions: np.ndarray) -> Bool[np.ndarray, " position"]:
