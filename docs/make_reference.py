@@ -35,13 +35,15 @@ def commands_page() -> str:
     parts = ["# Commands\n", _NOTE, f"{group.help}\n", *_command("logitscope", group)]
     for name, command in group.commands.items():
         parts.extend(_command(f"logitscope {name}", command))
+        for part, one in command.commands.items() if isinstance(command, TyperGroup) else ():
+            parts.extend(_command(f"logitscope {name} {part}", one))
     return "\n".join(parts)
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
     context = typer.Context(command, info_name=name)
     yield f"## `{name}`\n"
-    if not isinstance(command, TyperGroup):
+    if name != "logitscope":  # whose help stands above
         yield f"{inspect.cleandoc(command.help or '')}\n"
     yield f"```text\n{name} {' '.join(command.collect_usage_pieces(context))}\n```\n"
     panels: dict[str, list[Any]] = {}

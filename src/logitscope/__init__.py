@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from logitscope.display import drawn_by
 
 if TYPE_CHECKING:
-    from logitscope import plot
+    from logitscope import export, plot
     from logitscope.errors import Cancelled, InputError, LogitscopeError, ModelError, ResourceError, TraceError
     from logitscope.render.page import to_html
     from logitscope.scope import Scope, load
@@ -35,6 +35,7 @@ __all__ = [
     "Scope",
     "Trace",
     "TraceError",
+    "export",
     "load",
     "open_trace",
     "plot",
@@ -60,8 +61,8 @@ drawn_by("Trace", "logitscope.render.page", "notebook_html")
 
 
 def __getattr__(name: str) -> Any:
-    if name == "plot":  # a module, not a name in one
-        return import_module("logitscope.plot")
+    if name in ("export", "plot"):  # modules, not names in one
+        return import_module(f"logitscope.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

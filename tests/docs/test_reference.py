@@ -55,7 +55,10 @@ def test_every_argument_of_a_public_function_is_described() -> None:
 
 def test_every_command_and_option_is_described() -> None:
     silent = []
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+    commands = dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    for name, group in list(commands.items()):
+        commands |= {f"{name} {part}": one for part, one in getattr(group, "commands", {}).items()}
+    for name, command in commands.items():
         if not command.help:
             silent.append(name)
         silent += [f"{name} {parameter.name}" for parameter in command.params if not getattr(parameter, "help", None)]

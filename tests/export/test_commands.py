@@ -37,7 +37,7 @@ def test_a_site_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
     built = tmp_path / "built"
     built.mkdir()
     (built / "index.html").write_text("<!doctype html>", encoding="utf-8")
-    monkeypatch.setattr(site_module.export_site, "__kwdefaults__", {"built": built, "progress": None})
+    monkeypatch.setattr(site_module, "BUILT", built)
     status, told = said(capsys, "site", "-m", "embedded:sort", "-o", str(tmp_path / "site"))
     assert status == 0
     assert "python -m http.server" in told

@@ -61,7 +61,7 @@ def export_site(
     folder: str | os.PathLike[str],
     form: Form = "stored",
     *,
-    built: Path = BUILT,
+    built: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> SiteReport:
     """Writes a folder that any static host serves: the page with these models, and no server; whole or not at all.
@@ -71,7 +71,7 @@ def export_site(
             one need be loaded.
         folder: missing, empty, or what an earlier export wrote.
         form: how weights are kept; see `export_model`.
-        built: the page's own files.
+        built: the page's own files; those that came with the package by default.
         progress: told what is being done.
 
     Raises:
@@ -79,6 +79,7 @@ def export_site(
         ModelError: a model cannot be exported.
         InputError: the folder holds something else, or two models have one name.
     """
+    built = built or BUILT
     if not (built / _PAGE).is_file():
         raise ResourceError(
             "the page of the site is not built in this installation. In a checkout: make web; otherwise install "
