@@ -62,6 +62,7 @@ def test_the_second_text_is_typed_where_it_stands(opened: Open, tales: Scope) ->
         arg=f"{bits:,.1f}",
     )
     assert page.get_by_role("textbox", name="Text", exact=True).input_value() == FIRST
+    page.wait_for_function("() => location.hash.includes('moon')")
     again = opened(page.evaluate("location.hash"))
     await_second(again, SECOND)
 

@@ -84,6 +84,7 @@ def test_a_page_shows_the_librarys_numbers_offline(opened: Opened, trace: Trace)
     found = alternatives(trace, 3)
     page.locator("main .run").nth(3).click()
     page.wait_for_selector("[data-figure=bits]")
+    assert page.locator(".sheet").get_attribute("aria-busy") == "false"
     assert found.actual is not None
     assert figures(page)["bits"] == f"{found.actual.bits:.2f}"
     assert figures(page)["rank"] == f"{found.actual.rank:,}"

@@ -230,3 +230,20 @@ def test_two_pages_do_not_disturb_each_other(opened: Open, tales: Scope) -> None
         type_text(page, text)
     await_tokens(one, "The sea was calm.")
     await_tokens(other, "The land was dry")
+
+
+def test_a_long_text_is_pasted_at_once_and_cut_where_it_has_to_be(opened: Open) -> None:
+    page = opened("#t=Once+upon")
+    page.get_by_role("textbox", name="Text").focus()
+    page.keyboard.press("Control+End")
+    page.evaluate(
+        """n => {
+            const data = new DataTransfer();
+            data.setData("text/plain", " a time".repeat(n));
+            const pasted = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+            document.querySelector("textarea").dispatchEvent(pasted);
+        }""",
+        20_000,
+    )
+    page.get_by_text("Here are the first 100,000 characters").wait_for()
+    assert page.get_by_role("textbox", name="Text").input_value() == ("Once upon" + " a time" * 20_000)[:100_000]

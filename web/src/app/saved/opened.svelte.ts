@@ -39,7 +39,7 @@ export class Opened {
     const { signal } = this.#controller;
     const name = file.name.slice(0, LONGEST);
     if (most !== null && file.size > most) {
-      this.trouble = `${name} has ${mebibytes(file.size)}; at most ${mebibytes(most)} are read here. Cut it with trace.select, or open it in Python.`;
+      this.trouble = `could not open ${name}: it has ${mebibytes(file.size)}; at most ${mebibytes(most)} are read here. Cut it with trace.select, or open it in Python.`;
       return false;
     }
     this.reading = name;
@@ -53,7 +53,7 @@ export class Opened {
       return true;
     } catch (error) {
       if (!signal.aborted && !isAbort(error))
-        this.trouble = `${name}: ${error instanceof Error ? error.message : String(error)}`;
+        this.trouble = `could not open ${name}: ${error instanceof Error ? error.message : String(error)}`;
       return false;
     } finally {
       if (!signal.aborted) this.reading = "";
