@@ -41,7 +41,7 @@ export function diagramOf({ parts }: Context): Diagram {
       beside(normName(mlp.norm), "norm"),
       beside(mlp.gate ? "gated MLP" : "MLP", "mlp", true),
       on(normName(parts.norm), "norm"),
-      on(parts.tied ? "token table, softmax" : "output matrix, softmax", "softmax"),
+      on("output, softmax", "softmax"),
       on("next token", "output"),
     ],
   };

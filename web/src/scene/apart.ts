@@ -74,6 +74,14 @@ export function apartCells(
   return found;
 }
 
+/** The cells of all terms that are shown. */
+export function apartTerms(layout: Layout, ids: readonly number[], of: CellRef): CellRef[] {
+  const { sources = [], counts = [] } = sumOf(layout, ids, of) ?? {};
+  return sources.flatMap(({ block, from, to }, n) =>
+    Array.from({ length: Math.min(counts[n]!, MOST) }, (_, i) => ({ block, index: nth(from, to, i) })),
+  );
+}
+
 /** A sign between terms, around a point. */
 export interface TermSign extends Point {
   readonly text: string;

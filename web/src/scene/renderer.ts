@@ -6,7 +6,7 @@ import { Camera, Color, Scene, WebGLRenderer, type Object3D } from "three";
 import { cellBox, type BlockBox } from "./boxes";
 import { BoxCubes, Cubes, Ink } from "./cells";
 import { distanceOf, FIELD, type Picture } from "./camera";
-import { apartCells, apartSigns, type FlyingCell } from "./apart";
+import { apartCells, apartSigns, apartTerms, type FlyingCell } from "./apart";
 import {
   opacityOf,
   rangeWithin,
@@ -33,7 +33,7 @@ import { Signs, type Spoken } from "./signs";
 import { isMasked, sourcesOf } from "./sources";
 import { survey, View } from "./survey";
 import type { Colour, Theme } from "./theme";
-import type { Values } from "./values";
+import type { TileKey, Values } from "./values";
 
 export type { Spoken } from "./signs";
 
@@ -301,7 +301,8 @@ export class Renderer {
     const view = new View(pose, this.#picture);
     if (this.#values) {
       const solid = (box: number) => this.#solidOf(layout.boxes[box]!);
-      this.#values.want(survey(view, layout.boxes, solid, pages, this.#values, this.#ratio, this.#levels));
+      const seen = survey(view, layout.boxes, solid, pages, this.#values, this.#ratio, this.#levels);
+      this.#values.want([...this.#termsOf(layout, this.#values), ...seen]);
     }
     if (this.#theme) {
       this.#signs?.place(view, this.#theme, this.#frame, this.#giants, this.#pointed);
@@ -452,6 +453,15 @@ export class Renderer {
   #arrow(layout: Layout, { from, to }: CellArrow, colour: Colour): void {
     const [a, b] = [layout.byId.get(from.block), layout.byId.get(to.block)];
     if (a && b) this.#ribbons.add(...ends(frontOf(cellBox(a, from.index)), frontOf(cellBox(b, to.index))), colour, 0.9);
+  }
+
+  /** Where the numbers of a sum that is taken apart are, be they in the picture or not. */
+  #termsOf(layout: Layout, values: Values): TileKey[] {
+    const { apart } = this.#frame;
+    const keys = apart
+      ? apartTerms(layout, this.#ids, apart).map(({ block, index }) => values.keyOf(block, index))
+      : [];
+    return [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()];
   }
 
   /** The terms of a sum on their way. */

@@ -217,16 +217,21 @@ export class Values {
 
   /** A number that is there exactly; undefined where it is not yet, NaN where the mask leaves it out. */
   cell(block: string, index: readonly number[]): number | undefined {
-    const row = index.at(-2) ?? 0;
-    const column = index.at(-1) ?? 0;
-    const place = { row: Math.floor(row / TILE), column: Math.floor(column / TILE) };
-    const shape = this.shape(block);
-    const lead = index.slice(0, -2);
-    const key = { block, level: 0, lead: holdsAll(shape, 0) ? [] : lead, ...place };
+    const key = this.keyOf(block, index);
     const tile = this.tile(key);
     if (!tile) return undefined;
     const width = tile.shape.at(-1) ?? 1;
-    return slabIn(key, tile, shape, lead)[(row - place.row * TILE) * width + column - place.column * TILE];
+    const row = (index.at(-2) ?? 0) - key.row * TILE;
+    const column = (index.at(-1) ?? 0) - key.column * TILE;
+    return slabIn(key, tile, this.shape(block), index.slice(0, -2))[row * width + column];
+  }
+
+  /** The tile in which a cell's own number is. */
+  keyOf(block: string, index: readonly number[]): TileKey {
+    const row = Math.floor((index.at(-2) ?? 0) / TILE);
+    const column = Math.floor((index.at(-1) ?? 0) / TILE);
+    const lead = holdsAll(this.shape(block), 0) ? [] : index.slice(0, -2);
+    return { block, level: 0, lead, row, column };
   }
 
   /**
