@@ -281,6 +281,33 @@ def test_words_and_cells_light_each_other_up(guide: Open) -> None:
     expect(page.locator(".word.kept")).to_have_count(0)
 
 
+def test_a_token_of_the_words_glows_with_its_position_and_can_be_kept_lit(guide: Open) -> None:
+    page = guide(g="tokens@5.5~0.0.3")
+    token = page.locator("article[aria-current=step] .token.pointing").first
+    expect(token).to_have_text(LETTERS[3])
+    # The table stands at what the guide speaks of: the id at position 3, then the first.
+    expect(token).to_have_class(re.compile("glows"))
+    scrub(page, 0.9)
+    expect(token).not_to_have_class(re.compile("glows"))
+    token.click()
+    expect(token).to_have_class(re.compile("kept"))
+
+
+def test_the_lens_opens_at_any_depth(guide: Open, tales: Scope) -> None:
+    text = "Once upon a time there was a little"
+    trace = tales.trace(text, subblocks=True, top_k=5)
+    page = guide(m=TALES, t=text, g="half-way@3~0.0.3")
+    lens = page.locator(".guide .lens")
+    rows = lens.locator("tr[data-stage]")
+    expect(rows).to_have_count(len(trace.stages))
+    for at in (0, 5, len(trace.stages) - 1):
+        lens.get_by_label("depth").fill(str(at))
+        expect(rows.nth(at)).to_have_class(re.compile("open"))
+        said = lens.locator("table").first.locator("bdi").all_inner_texts()
+        expected = [id_label(trace.vocabulary, int(one)) for one in trace["top_ids"][at, 3, :5]]
+        assert [one.removesuffix(" ★") for one in said] == expected
+
+
 def test_a_llama_is_told_of_as_a_llama(guide: Open, shared: Path) -> None:
     scope = logitscope.load(shared / "models" / "stories260k")
     with listening([scope]) as url:

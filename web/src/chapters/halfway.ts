@@ -108,9 +108,10 @@ function column(context: Context): Passage {
     words: (numbers) => {
       const guesses = guessesAt(context, numbers.trace(), position);
       const next = context.ids[position + 1];
+      const known = parts.positions ? "the token and its place" : "the token itself";
       return [
         say`This is what each stage would say after ${here(context)}, at position ${position}, as your model reads your
-          text. At ${place("embed", { block: parts.embed, index: [position, 0] })}, knowing only the token itself, it would say
+          text. At ${place("embed", { block: parts.embed, index: [position, 0] })}, knowing only ${known}, it would say
           ${saidBy(guesses[0])}. At the end it says ${saidBy(guesses.at(-1))}${next === undefined ? "" : bit`; what really came was ${tokenAt(context, position + 1)}`}.`,
         widget("lens"),
         say`Point at a line and its table lights up in the picture. Choose another token above and read again.`,

@@ -34,7 +34,12 @@ function every(context: Context): Passage {
       return [
         say`There is a column of ${link("probabilities", parts.probabilities)} below every token, each a prediction of the
           token after it, made without seeing it. Below all but the last we know what really came.
-          ${known ? bit`Here the likeliest token was the right one ${many(hits.filter(Boolean).length, "time")} out of ${count(n - 1)}.` : ""}`,
+          ${
+            known
+              ? bit`Here the likeliest token was the right one ${many(hits.filter(Boolean).length, "time")} out of ${count(n - 1)}; often nobody could
+            have known.`
+              : ""
+          }`,
         say`The Text view colours a whole text by how surprised the model was at each token: that is these columns, read
           off at what came next. For writing only the last one is needed, below ${tokenAt(context, tokens.length - 1)}.`,
       ];
