@@ -55,8 +55,8 @@ class Differences:
     Attributes:
         logprob: of log-probabilities, in nats.
         kl: of divergences and entropies, in nats.
-        mean: of the differences of the true next token's log-probability at the last stage, in nats, in the text where it
-            is largest.
+        mean: of the differences of the true next token's log-probability at the last stage, in nats; of several
+            texts that of the worst.
         stream: the largest absolute value in the residual stream, by which rounding is measured.
     """
 

@@ -80,7 +80,7 @@ def export_model(scope: Scope, folder: str | os.PathLike[str], form: Form = "sto
         scope: a model of the GPT-2 or Llama family, loaded in fp32.
         folder: missing, empty, or what an earlier export wrote.
         form: `stored` keeps every number exactly; `fp16` rounds matrices to half precision; `int8` and `int4` keep them
-            in blocks of few bits. Everything is computed in fp32.
+            in blocks of few bits. Everything is computed in fp32; a small model's stages in float64.
 
     Raises:
         ModelError: a family that is not known, a model too large, or graphs that do not say what the model says.
