@@ -42,6 +42,7 @@ export class ModelFiles {
   readonly #manifest: Manifest;
   readonly #kept = new Map<string, Promise<Uint8Array>>();
   #done = 0;
+  #holding = false;
   onStep: OnStep = () => undefined;
 
   constructor(store: Store, manifest: Manifest) {
@@ -59,13 +60,27 @@ export class ModelFiles {
     return { graph, weights };
   }
 
+  /** Keeps weights however large they are, while several graphs are opened one after the other. */
+  async holding(open: () => Promise<void>): Promise<void> {
+    this.#holding = true;
+    try {
+      await open();
+    } finally {
+      this.#holding = false;
+      if (!this.#small) this.#kept.clear();
+    }
+  }
+
+  get #small(): boolean {
+    return this.#manifest.weights.files.reduce((bytes, file) => bytes + file.bytes, 0) <= KEPT_BYTES;
+  }
+
   /** One file of weights, its parts joined. */
   weights(name: string, signal: AbortSignal): Promise<Uint8Array> {
     const held = this.#kept.get(name);
     if (held) return held;
     const joined = this.#joined(name, signal);
-    const all = this.#manifest.weights.files.reduce((bytes, file) => bytes + file.bytes, 0);
-    if (all <= KEPT_BYTES) {
+    if (this.#small || this.#holding) {
       this.#kept.set(name, joined);
       joined.catch(() => this.#kept.delete(name));
     }
@@ -121,8 +136,10 @@ export async function loadModel(
   });
   const model: Model = { manifest, tokeniser, graphs, pace: new Pace() };
   try {
-    await graphs.open("forward");
-    await graphs.open("readout");
+    await files.holding(async () => {
+      await graphs.open("forward");
+      await graphs.open("readout");
+    });
     wanted = new AbortController().signal;
     onStep("checking its numbers against Python's", 0, 0);
     await check(model, signal);

@@ -4,7 +4,7 @@ import * as ort from "onnxruntime-web/wasm";
 import glue from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 
 import type { Shape } from "../contract";
-import { EngineError } from "../engine";
+import { EngineError, isAbort } from "../engine";
 import { isBroken } from "./failures";
 import { LocalEngine, type Runtime } from "./local";
 import type { Manifest, OnProgress, Site, Store } from "./manifest";
@@ -114,7 +114,7 @@ async function answer(question: Question): Promise<void> {
     const value = await ask.apply(engine, filled(question.with, controller.signal));
     host.postMessage({ kind: "answer", id, value });
   } catch (error) {
-    if (!(error instanceof EngineError)) console.error(error);
+    if (!(error instanceof EngineError || isAbort(error))) console.error(error);
     host.postMessage({ kind: "failed", id, failure: toPlain(error) });
     if (isBroken()) host.postMessage({ kind: "broken" });
   } finally {
