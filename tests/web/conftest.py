@@ -187,6 +187,15 @@ def start(page: Page) -> None:
     read(page)
 
 
+def until(page: Page, holds: str) -> None:
+    """Waits until an expression holds, also one that is a promise, which `wait_for_function` takes for true at once."""
+    for _ in range(400):
+        if page.evaluate(holds):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never came true: {holds}")
+
+
 def read(page: Page) -> None:
     """Waits until what is shown is what was read of the text as it is."""
     page.wait_for_selector("main [aria-busy=false]")

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 import logitscope
 from logitscope.graph import Activations, explain
-from tests.web.conftest import OPTIONS
+from tests.web.conftest import OPTIONS, until
 
 SORT, LETTERS = "embedded:sort", "CBABBC"
 SOFTWARE = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
@@ -156,6 +156,7 @@ def test_heads_before_the_one_that_is_kept_make_way(scene: Open, run: Activation
     page.mouse.up()
     shows(page, run, "0.attn.pattern", [2, 4, 3])
     page.get_by_role("button", name="Pinned").click()
+    page.wait_for_function("() => !location.hash.includes('pin=1')")
     drawn(page)
     # Let go of, the heads are back, and the front one is met.
     point(page, 0, 0)
@@ -221,14 +222,16 @@ def test_nothing_is_drawn_while_nothing_changes(still: BrowserContext, scene: Op
         for (let i = 0; i < n; i++) await new Promise(requestAnimationFrame);
         return window.drawn - before;
     }"""
-    at_rest = f"async () => document.querySelector('canvas').dataset.drawn === 'all' && await ({pictures})(10) === 0"
-    page.wait_for_function(at_rest)
+    at_rest = (
+        f"(async () => document.querySelector('canvas').dataset.drawn === 'all' && await ({pictures})(10) === 0)()"
+    )
+    until(page, at_rest)
     before = page.evaluate("window.drawn")
     assert before > 0
     assert page.evaluate(pictures, 30) == 0
     page.get_by_role("button", name="Nearer").click()
     page.wait_for_function("before => window.drawn > before", arg=before)
-    page.wait_for_function(at_rest)
+    until(page, at_rest)
     assert page.evaluate(pictures, 30) == 0
 
 
@@ -248,6 +251,16 @@ def test_keys_walk_from_cell_to_cell_and_block_to_block(scene: Open, run: Activa
     shows(page, run, "0.attn.q.bias", [1, 4])
     page.keyboard.press("Enter")
     page.wait_for_function("() => location.hash.includes('c=0.attn.q.bias%3A1%3A4')")
+
+
+def test_keys_begin_at_the_cell_that_is_spoken_of(scene: Open, run: Activations) -> None:
+    page = scene(c="1.attn.q:1:2:9", g="off")
+    page.get_by_role("application").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    shows(page, run, "1.attn.q", [1, 3, 9])
+    page.keyboard.press("Escape")
+    shows(page, run, "1.attn.q", [1, 2, 9])
 
 
 def test_a_lost_drawing_context_comes_back_with_the_same_picture(scene: Open) -> None:

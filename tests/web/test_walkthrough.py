@@ -19,7 +19,7 @@ import logitscope
 from logitscope.graph import Activations, explain
 from logitscope.scope import Scope
 from tests.families import shared_model, tiny_tokenizer
-from tests.web.conftest import listening
+from tests.web.conftest import listening, until
 
 SORT, TALES = "embedded:sort", "embedded:tales"
 TEXT = "The tide was out, and the boats lay on the sand."
@@ -179,6 +179,7 @@ def test_letters_are_sorted_step_by_step(inside: Go, sort: Scope, given: str) ->
     expect(page.get_by_text("Sorted.")).to_be_visible()
     assert re.sub(r"\s", "", out.inner_text()) == "".join(sorted(given))
     assert page.get_by_role("button", name="Step", exact=True).is_disabled()
+    expect(page.get_by_role("button", name="To the end")).to_be_disabled()
     page.get_by_role("button", name="Start again").click()
     expect(out).to_have_text("")
 
@@ -215,14 +216,15 @@ def test_a_seed_draws_what_the_library_draws_with_it(inside: Go, tales: Scope) -
     titles = [str(one.get_attribute("title")) for one in tokens.locator("button").all()]
     assert [int(title.rsplit(" ", 1)[1]) for title in titles] == [*given, *drawn]
     # A link to it goes on where it stopped: the seed's next number is the fourth.
-    page.wait_for_function(
-        """async () => {
+    until(
+        page,
+        """(async () => {
             const packed = new URLSearchParams(location.hash.slice(1)).get("e");
             if (!packed) return false;
             const small = Uint8Array.from(atob(packed.replaceAll("-", "+").replaceAll("_", "/")), c => c.charCodeAt(0));
             const plain = new Blob([small]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
             return new Uint8Array(await new Response(plain).arrayBuffer())[3] === 3;
-        }"""
+        })()""",
     )
     again = inside(**dict(parse_qsl(page.evaluate("location.hash.slice(1)"))))
     again.locator(".next[aria-busy=false]").wait_for()
