@@ -1,5 +1,6 @@
 // What this browser offers a page that computes by itself, and what to say where it does not.
 
+import { withoutWasm } from "../engine/browser/wasm";
 import type { Digest } from "./parts";
 
 export interface Device {
@@ -12,11 +13,6 @@ export interface Device {
   /** What is missing all the same; empty where nothing is. */
   readonly without: string;
 }
-
-/** A module with one SIMD instruction, which browsers that have none find invalid. */
-const SIMD = Uint8Array.of(
-  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11],
-);
 
 /** @param base the address of the site's folder: what is kept is this site's own, also where one address has several. */
 export async function lookAround(base: string): Promise<Device> {
@@ -31,10 +27,8 @@ export async function lookAround(base: string): Promise<Device> {
 }
 
 function unable(): string {
-  if (typeof WebAssembly !== "object")
-    return "This browser runs no WebAssembly (some turn it off in a lockdown or high-security mode), so no model can be computed in it. Allow it for this site, or use another browser.";
-  if (!WebAssembly.validate(SIMD))
-    return "This browser's WebAssembly has no SIMD instructions, which the model is computed with. Update the browser, or use another one.";
+  const wasm = withoutWasm();
+  if (wasm) return wasm;
   if (typeof DecompressionStream !== "function")
     return "This browser is too old to unpack what this site is made of. Update it, or use another one.";
   return "";

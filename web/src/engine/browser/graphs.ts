@@ -202,7 +202,8 @@ export class Graphs {
         throw refused(
           `there is not enough memory in this browser for ${this.#manifest.card.name}. Close other pages, or take a smaller model.`,
         );
-      if (/WebAssembly|SIMD|no available backend/i.test(plain.message)) throw refused(NO_WASM);
+      if (/WebAssembly|SIMD|no available backend/i.test(plain.message))
+        throw refused("this browser could not start what computes the model; update it, or use another one.");
       throw plain;
     }
   }
@@ -218,47 +219,6 @@ export class Graphs {
       shape,
     );
   }
-}
-
-export const NO_WASM =
-  "this browser cannot run the model: it lacks WebAssembly with SIMD, or the page may not use it. " +
-  "A current Chrome, Edge, Firefox or Safari can.";
-
-/** Refuses where the browser cannot run WebAssembly with its 128-bit numbers. */
-export function requireWasm(): void {
-  // The smallest module with such a number in it: (func (result v128) i32.const 0 i8x16.splat).
-  const probe = Uint8Array.of(
-    0,
-    97,
-    115,
-    109,
-    1,
-    0,
-    0,
-    0,
-    1,
-    5,
-    1,
-    96,
-    0,
-    1,
-    123,
-    3,
-    2,
-    1,
-    0,
-    10,
-    8,
-    1,
-    6,
-    0,
-    65,
-    0,
-    253,
-    15,
-    11,
-  );
-  if (typeof WebAssembly !== "object" || !WebAssembly.validate(probe)) throw refused(NO_WASM);
 }
 
 function tensorOf(found: InferenceSession.OnnxValueMapType, name: string): Tensor {

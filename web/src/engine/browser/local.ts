@@ -10,7 +10,7 @@ import { ask } from "./ask";
 import { explain } from "./explain";
 import { plainly, refused, requireWanted } from "./failures";
 import { fill } from "./fill";
-import { requireWasm, type Ort } from "./graphs";
+import type { Ort } from "./graphs";
 import { Line, Newest, until } from "./line";
 import { loadModel, loadTokeniser, ModelFiles, type OnStep } from "./loading";
 import type { Manifest, Site, Store, WalkthroughGraph } from "./manifest";
@@ -22,6 +22,7 @@ import { Remembered } from "./remembered";
 import { replace } from "./replace";
 import { sample } from "./sample";
 import { hexOf, type Tokeniser } from "./tokenise";
+import { withoutWasm } from "./wasm";
 import { textOf } from "./words";
 import { traceBytes, traceCsv, traceJson } from "./write";
 
@@ -338,7 +339,8 @@ export class LocalEngine implements Engine {
     const steps = new Set<OnStep>();
     const tell: OnStep = (said, done, total) => steps.forEach((step) => step(said, done, total));
     const work = async (): Promise<Model> => {
-      requireWasm();
+      const missing = withoutWasm();
+      if (missing) throw refused(missing);
       const { signal } = controller;
       await this.#makeRoom(known);
       const tokeniser = await this.#tokeniser(known, signal);
