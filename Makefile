@@ -97,6 +97,10 @@ embedded-report: $(VENV)/installed-dev ## measure the embedded models; held-out 
 pictures: $(VENV)/installed-dev ## draw the pictures of README.md and docs/ again
 	$(BIN)/python docs/make_pictures.py
 	sh docs/make_pictures.sh
+	@sh tests/web/chromium.sh
+	$(BIN)/python web/build.py
+	$(BIN)/python docs/make_page_pictures.py
+	$(BIN)/python docs/make_walkthrough.py
 
 gallery: $(VENV)/installed-demo ## draw docs/gallery again; MODEL=openai-community/gpt2-xl draws another into gallery/
 	$(BIN)/python docs/make_gallery.py --model $(MODEL)
