@@ -202,12 +202,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="for the file of results")
     options = parser.parse_args()
     names = ["sort", "tales"] if options.quick else options.models
-    path = next((found for name in NAMES if name and (found := shutil.which(name))), None)
+    path = next((there for name in NAMES if name and (there := shutil.which(name))), None)
     if path is None:
         sys.exit("there is no Chromium; install one, or name it in LOGITSCOPE_CHROMIUM.")
     from playwright.sync_api import sync_playwright
 
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     with sync_playwright() as playwright:
         for name in names:
             browser = playwright.chromium.launch(executable_path=path, args=list(SOFTWARE))

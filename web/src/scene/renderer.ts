@@ -344,16 +344,24 @@ export class Renderer {
     const wide = half * Math.max(1, width / height);
     const distance = distanceOf(pose);
     // The eye's own axes, as in `directions`; written out, because this is done for every picture.
-    const [sy, cy] = [Math.sin(pose.yaw * RADIANS), Math.cos(pose.yaw * RADIANS)];
-    const [sp, cp] = [Math.sin(pose.pitch * RADIANS), Math.cos(pose.pitch * RADIANS)];
-    const [bx, by, bz] = [sy * cp, -sp, cy * cp];
-    const [ux, uy, uz] = [-sy * sp, -cp, -cy * sp];
-    const { x, y, z } = pose.centre;
-    const [ex, ey, ez] = [x + bx * distance, y + by * distance, z + bz * distance];
+    const sy = Math.sin(pose.yaw * RADIANS);
+    const cy = Math.cos(pose.yaw * RADIANS);
+    const sp = Math.sin(pose.pitch * RADIANS);
+    const cp = Math.cos(pose.pitch * RADIANS);
+    const bx = sy * cp;
+    const by = -sp;
+    const bz = cy * cp;
+    const ux = -sy * sp;
+    const uy = -cp;
+    const uz = -cy * sp;
+    const ex = pose.centre.x + bx * distance;
+    const ey = pose.centre.y + by * distance;
+    const ez = pose.centre.z + bz * distance;
     // Everything there is lies between these; a cell in front of the eye is never cut.
     const near = Math.max(0.05, distance * 0.02);
     const far = distance + this.#radius(pose) + 10;
-    const [a, b] = [(far + near) / (near - far), (2 * far * near) / (near - far)];
+    const a = (far + near) / (near - far);
+    const b = (2 * far * near) / (near - far);
     const back = bx * ex + by * ey + bz * ez;
     // y of the scene grows downwards: it is turned over here, and in the shaders.
     // prettier-ignore
