@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from logitscope.export import forward
+from logitscope.export.weights import Weights
 from logitscope.model.capture import capture
 from tests.export.exporting import MODELS, made
 from tests.families import random_ids
@@ -70,6 +73,29 @@ def test_appending_tokens_changes_no_earlier_stage(name: str) -> None:
     ids = random_ids(32)[0].tolist()
     exported = made(name).exported
     np.testing.assert_allclose(exported.forward(ids)[:, :9], exported.forward(ids[:9]), rtol=0, atol=3e-5)
+
+
+@pytest.mark.parametrize("name", ["embedded:tales", "llama-yarn"])
+def test_a_small_models_stages_are_those_of_float64_rounded_once(name: str) -> None:
+    one = made(name)
+    assert one.manifest["weights"]["computed"] == "float64"
+    ids = random_ids(20, seed=5)[0].tolist()
+    hf = copy.deepcopy(one.scope.model.hf).double()
+    with torch.no_grad():
+        *exact, _ = hf(torch.tensor([ids]), output_hidden_states=True).hidden_states  # the last is past the norm
+    found = one.exported.forward(ids)[[0, *range(2, 2 * len(exact) - 1, 2)]]
+    for ours, wanted in zip(found, exact, strict=True):
+        # Positions are turned by angles in fp32, as the model's own are.
+        bound = 2.0**-23 if name == "embedded:tales" else 2.0**-21
+        np.testing.assert_allclose(ours, wanted[0].numpy(), rtol=0, atol=bound * max(1.0, float(wanted.abs().max())))
+
+
+def test_large_models_and_few_bits_are_computed_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert made("llama", "int8").manifest["weights"]["computed"] == "float32"
+    hf = made("llama").scope.model.hf
+    assert forward.in_float64(hf, Weights(hf))
+    monkeypatch.setattr(forward, "_SMALL", 1000)
+    assert not forward.in_float64(hf, Weights(hf))
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -181,11 +181,7 @@ class Nodes:
         return self.several("Scan", len(results), rows, num_scan_inputs=1, body=graph)
 
     def model(self) -> onnx.ModelProto:
-        """The graph, whole.
-
-        Raises:
-            onnx.checker.ValidationError: it is none.
-        """
+        """The graph, whole."""
         graph = helper.make_graph(
             self._nodes, self.name, self._inputs, self._outputs, initializer=list(self._initializers.values())
         )
