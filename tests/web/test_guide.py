@@ -190,7 +190,13 @@ def test_a_link_reopens_chapter_moment_and_what_was_followed(guide: Open) -> Non
 
 def test_every_number_of_the_words_is_the_run_s(guide: Open) -> None:
     run: Activations = logitscope.load(SORT).activations(LETTERS)
-    page = guide(g="overview@0.01~1.0.4")
+    seen = numbers_held(guide(g="overview@0.01~1.0.4"), run)
+    assert min(seen[name] for name in ("tokens", "embedding", "norm", "attention", "projection", "mlp", "softmax")) > 0
+    assert sum(seen.values()) > 40
+
+
+def numbers_held(page: Page, run: Activations) -> dict[str, int]:
+    """How many numbers of each chapter's words were held against the run's."""
     seen: dict[str, int] = {}
     for name in CHAPTERS:
         assert chapter(page) == name
@@ -206,8 +212,7 @@ def test_every_number_of_the_words_is_the_run_s(guide: Open) -> None:
         if name != CHAPTERS[-1]:
             page.get_by_role("button", name="Next chapter").click()
             page.get_by_role("button", name=re.compile("^Pause: Chapter")).click()
-    assert min(seen[name] for name in ("tokens", "embedding", "norm", "attention", "projection", "mlp", "softmax")) > 0
-    assert sum(seen.values()) > 40
+    return seen
 
 
 def spellings(number: float) -> set[str]:
@@ -311,11 +316,15 @@ def test_the_lens_opens_at_any_depth(guide: Open, tales: Scope) -> None:
 def test_a_llama_is_told_of_as_a_llama(guide: Open, shared: Path) -> None:
     scope = logitscope.load(shared / "models" / "stories260k")
     with listening([scope]) as url:
-        page = guide(at=url, m=scope.model.name, t="Once upon a time", g="norm@2")
+        text = "Once upon a time"
+        page = guide(at=url, m=scope.model.name, t=text, g="norm@2")
         expect(page.locator(".guide h2")).to_have_text("RMS norm")
         page.get_by_role("button", name="Next chapter").click()
         expect(page.locator(".passages")).to_contain_text("turned by an angle that grows with the position")
         expect(page.locator(".passages")).to_contain_text("heads that ask share")
+        again = guide(at=url, m=scope.model.name, t=text, g="overview@0.01~3.5.2")
+        seen = numbers_held(again, scope.activations(text))
+        assert seen["attention"] > 10
 
 
 def test_the_output_chapter_takes_steps(guide: Open) -> None:
