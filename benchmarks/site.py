@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -28,12 +28,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import torch
 from playwright.sync_api import BrowserContext, Page, sync_playwright
+from tokenizers import Tokenizer
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 import logitscope
 from benchmarks.report import table
-from benchmarks.shapes import EMBEDDED, SHAPES, folder_of, ids_of, word_tokeniser
+from benchmarks.shapes import EMBEDDED
 from logitscope.export import export_site
+from logitscope.export.weights import Form
 from logitscope.scope import Scope
 
 MIB, MB = 1 << 20, 1_000_000
@@ -153,7 +157,7 @@ def visit(context: BrowserContext, profile: str, url: str, text: str) -> Visits:
     page.wait_for_function(COLOURED, arg=text, polling=20)
     again = time.perf_counter() - began
     page.wait_for_selector("[data-status=done]")
-    more = text + " w5" if text.startswith("w") else text + " sea"
+    more = text + " sea"
     began = time.perf_counter()
     page.get_by_role("textbox", name="Text").fill(more)
     page.wait_for_function(COLOURED, arg=more, polling=20)
@@ -191,18 +195,45 @@ def measured(url: str, text: str, repeats: int) -> Visits:
     return Visits(**{name: (max if name in most else min)(run[name] for run in runs) for name in runs[0]})
 
 
-def tales() -> tuple[Scope, str]:
-    """The embedded model, and a text of so many tokens."""
-    scope = logitscope.load("embedded:tales")
+def tales() -> Scope:
+    """The embedded model."""
+    return logitscope.load("embedded:tales")
+
+
+def gpt2() -> Scope:
+    """A model of GPT-2 small's size with random weights in fp32, and a tokenizer with as many tokens."""
+    torch.manual_seed(0)
+    config = GPT2Config(bos_token_id=0, eos_token_id=0)
+    model: Any = GPT2LMHeadModel(config)
+    return logitscope.load(model.requires_grad_(False), tokenizer=_wide_tokeniser(config.vocab_size))
+
+
+def _wide_tokeniser(n_vocab: int) -> Any:
+    """The embedded model's, with further merges after its own until it has so many tokens."""
+    said = json.loads((EMBEDDED / "tokenizer.json").read_text(encoding="utf-8"))
+    vocab, merges = said["model"]["vocab"], said["model"]["merges"]
+    known = [token for token in list(vocab) if token not in {one["content"] for one in said["added_tokens"]}]
+    pairs = ((a, b) for a in known for b in known if a + b not in vocab)
+    while len(vocab) < n_vocab:
+        a, b = next(pairs)
+        if a + b not in vocab:
+            vocab[a + b] = len(vocab)
+            merges.append([a, b])
+    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(said)))  # type: ignore[no-untyped-call]
+
+
+def passage(scope: Scope) -> str:
+    """So many tokens of a text."""
     tokens = scope.model.tokeniser.encode(PASSAGE.read_text() * 3)[0]
-    return scope, tokens.text[: int(tokens.spans[N_TOKENS - 1][1])]
+    return tokens.text[: int(tokens.spans[N_TOKENS - 1][1])]
 
 
-def gpt2() -> tuple[Scope, str]:
-    """A model of GPT-2 small's size with random weights in fp32."""
-    shape = SHAPES["gpt2"]
-    scope = logitscope.load(str(folder_of(shape, SCRATCH)), tokenizer=word_tokeniser(shape.n_vocab))
-    return scope, " ".join(f"w{one}" for one in ids_of(shape, N_TOKENS))
+PLAN: tuple[tuple[str, Callable[[], Scope], Form, int], ...] = (
+    ("embedded:tales", tales, "stored", 3),
+    ("GPT-2 small, random weights", gpt2, "stored", 1),
+    ("the same as int8", gpt2, "int8", 1),
+)
+"""What is measured, how its weights are kept, and in how many fresh browsers."""
 
 
 def row(words: str, found: Visits) -> list[str]:
@@ -218,13 +249,14 @@ def main() -> None:
     options = parser.parse_args()
     SCRATCH.mkdir(parents=True, exist_ok=True)
     rows, exports = [], []
-    for words, make, repeats in (("embedded:tales", tales, 3), ("GPT-2 small, random weights", gpt2, 1)):
+    for words, make, form, repeats in PLAN:
         if options.quick and make is gpt2:
             continue
-        scope, text = make()
+        scope = make()
+        text = passage(scope)
         with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
             began = time.perf_counter()
-            report = export_site([scope], Path(folder) / "site")
+            report = export_site([scope], Path(folder) / "site", form)
             exports.append(f"{words}: {report.n_bytes / MB:.0f} MB written in {time.perf_counter() - began:.0f} s")
             with served(Path(folder) / "site") as url:
                 rows.append(row(words, measured(url, text, 1 if options.quick else repeats)))
