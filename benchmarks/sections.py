@@ -111,6 +111,7 @@ SECTIONS = {
         Section("start-up", "loading and start", script="benchmarks.start_up"),
         Section("prefix", "live typing", script="benchmarks.prefix_reuse", quick=False),
         Section("site", "the static site in a browser", script="benchmarks.site"),
+        Section("scene", "the walkthrough's scene in a browser", script="benchmarks.scene_frames", quick=False),
     )
 }
 
