@@ -267,7 +267,13 @@ function compared(context: Context): Passage {
         computes: [{ block: scores, to: (p + 1) / context.ids.length }],
         lit: (t) => explaining(context, cell(context, scores, { head, position: p, key: counted(t, p + 1) }), 1),
       },
-      { title: "All queries", seconds: 3, computes: [{ block: scores }] },
+      {
+        title: "All queries, in all heads",
+        seconds: 3.5,
+        // Of all heads: the one that is followed may stand behind the others.
+        look: { look: [scores], yaw: -24, pitch: 8, zoom: 0.8 },
+        computes: [{ block: scores }],
+      },
     ],
   };
 }

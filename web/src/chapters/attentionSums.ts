@@ -57,7 +57,12 @@ function shares(context: Context): Passage {
         computes: [{ block: pattern, to: (p + 1) / context.ids.length }],
         lit: (t) => explaining(context, cell(context, pattern, { head, position: p, key: counted(t, p + 1) }), 1),
       },
-      { title: "The pattern of the whole text", seconds: 2.5, computes: [{ block: pattern }] },
+      {
+        title: "The patterns of the whole text, in all heads",
+        seconds: 3,
+        look: { look: [pattern], yaw: -24, pitch: 8, zoom: 0.8 },
+        computes: [{ block: pattern }],
+      },
     ],
   };
 }

@@ -151,7 +151,7 @@ function shares(context: Context): Passage {
           cells: foretold(context, parts.expSum, parts.probabilities),
           yaw: -8,
           pitch: 6,
-          zoom: 0.52,
+          zoom: 0.47,
         },
         lit: (t) => explaining(context, cell(context, parts.probabilities, top), t),
       },

@@ -51,7 +51,7 @@ function stream(context: Context): Passage {
     steps: [
       ...stations(context, 6).map((block) => ({
         title: `Our column: ${stageOf(context, block)}`,
-        seconds: 1.6,
+        seconds: 2,
         look: { look: [block], yaw: -14, pitch: 8, zoom: 0.85 },
         show: [...parts.stream],
         lit: () => ({ ranges: [part(context, block, { position: followed.position })] }),
