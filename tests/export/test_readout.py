@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logitscope.export.readout import OUTPUTS
 from logitscope.model.decode import Decoder
 from logitscope.readout import MatrixHead, Request
 from logitscope.trace.statistics import STATISTICS
@@ -95,6 +96,24 @@ def test_nothing_lies_between_a_stage_and_itself() -> None:
     for name in ("kl_from_input", "kl_to_input"):
         assert not found[name][0].any()
     assert (found["final_rank"][-1] == 1).all()
+
+
+def test_the_last_stage_alone_or_first_says_the_same() -> None:
+    ids = ids_of("qwen2", 6)
+    stages, exported = vectors_of("qwen2", ids), made("qwen2").exported
+    whole = exported.read(stages, ids)
+
+    def read(vectors: np.ndarray) -> list[np.ndarray]:
+        fed = {
+            "vectors": vectors, "last": stages[-1], "embed": stages[0], "next_ids": np.array([*ids[1:], -1]),
+            "input_ids": np.array(ids), "watch": np.array([0]), "k": np.array([10]), "norm": np.array(0),
+        }  # fmt: skip
+        return exported._readout.run(list(OUTPUTS), fed)
+
+    for order in ([-1], [-1, 2, 0], [0, -1], [3]):
+        for name, found in zip(OUTPUTS, read(np.ascontiguousarray(stages[order])), strict=True):
+            if name in whole:
+                np.testing.assert_allclose(found, whole[name][order], rtol=0, atol=2e-5, err_msg=name)
 
 
 def test_the_token_after_the_last_is_missing_and_not_zero() -> None:

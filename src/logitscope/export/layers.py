@@ -71,6 +71,9 @@ def activation(nodes: Nodes, x: Value, function: str) -> Value:
     Raises:
         ModelError: a function that is not known here.
     """
+    if function == "silu" and nodes.kind == DOUBLE:
+        # A product with a sigmoid becomes an operator that runtimes know in fp32 alone.
+        return x / (nodes("Exp", x * -1.0) + 1.0)
     if function == "silu":
         return x * nodes("Sigmoid", x)
     if function not in _OPERATORS:

@@ -17,10 +17,10 @@ from onnx import TensorProto, helper, numpy_helper
 if TYPE_CHECKING:
     from logitscope.export.weights import Weights
 
-__all__ = ["DOUBLE", "FLOAT", "INT32", "INT64", "WEIGHTS_FILE", "Nodes", "Value"]
+__all__ = ["BOOL", "DOUBLE", "FLOAT", "INT32", "INT64", "WEIGHTS_FILE", "Nodes", "Value"]
 
 FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
-INT32, INT64 = TensorProto.INT32, TensorProto.INT64
+INT32, INT64, BOOL = TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL
 
 OPSET = 20
 """The first with GELU as an operator; the runtimes of browsers know it."""

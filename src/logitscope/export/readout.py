@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 
 from logitscope.export.decode import logits
-from logitscope.export.nodes import FLOAT, INT32, INT64, Nodes, Value, ints
+from logitscope.export.nodes import BOOL, FLOAT, INT32, INT64, Nodes, Value, ints
 from logitscope.export.weights import Weights
 from logitscope.model.model import Model
 from logitscope.trace.statistics import STATISTICS
@@ -43,12 +43,15 @@ def readout_graph(model: Model, weights: Weights) -> onnx.ModelProto:
     k = nodes.input("k", INT64, 1)
     norm = nodes.input("norm", INT64)
 
-    # One product for everything: a runtime packs the head's matrix anew for each node that reads it.
-    stacked = nodes("Concat", last.unsqueeze(0), embed.unsqueeze(0), vectors, axis=0)
+    # One product for everything: a runtime packs the head's matrix anew for each node that reads it. Where the first
+    # stage is the last one, as where a text is only to be coloured, it is not multiplied twice.
+    shared = _all_equal(nodes, vectors.slice(0, 0, 1), last.unsqueeze(0), (0, 1, 2)).cast(INT64).reshape(1)
+    others = nodes("Slice", vectors, shared, ints(2**62), ints(0))
+    stacked = nodes("Concat", embed.unsqueeze(0), last.unsqueeze(0), others, axis=0)
     whole = logits(nodes, model, stacked.reshape(-1, d_model), norm)
     shape = nodes("Concat", ints(-1), last.size(0), ints(n_vocab), axis=0)
     whole = nodes("Reshape", whole, shape)
-    z = nodes("Slice", whole, ints(2), ints(2**62), ints(0))
+    z = nodes("Slice", whole, nodes("Sub", ints(2), shared), ints(2**62), ints(0))
     real = z if n_tokens == n_vocab else z.slice(2, 0, n_tokens)
     stages = _Spread.of(nodes, z, n_vocab)
 
@@ -57,9 +60,9 @@ def readout_graph(model: Model, weights: Weights) -> onnx.ModelProto:
     top, ids = nodes.several("TopK", 2, real, k, axis=2, largest=1, sorted=1)
     found |= {"top_ids": ids.cast(INT32), "top_logits": top, "top_logprobs": top - stages.logsumexp.unsqueeze(-1)}
 
-    for i, (name, reference) in enumerate((("final", last), ("input", embed))):
+    for name, reference, i in (("final", last, 1), ("input", embed, 0)):
         read = whole.slice(0, i, i + 1)
-        same = nodes("ReduceMin", nodes("Equal", vectors, reference).cast(FLOAT), ints(-1), keepdims=0)
+        same = _all_equal(nodes, vectors, reference, (-1,))
         gaps = z - read
         of_reference = _Spread.of(nodes, read, n_vocab)
         offset = of_reference.logsumexp - stages.logsumexp
@@ -68,7 +71,7 @@ def readout_graph(model: Model, weights: Weights) -> onnx.ModelProto:
         for direction, value in (("from", away), ("to", toward)):
             # Rounding leaves tiny negatives; and nothing lies between a distribution and itself.
             positive = nodes("Max", value, np.float32(0))
-            found[f"kl_{direction}_{name}"] = nodes("Where", same.cast(9), np.float32(0), positive)
+            found[f"kl_{direction}_{name}"] = nodes("Where", same, np.float32(0), positive)
         if name == "final":
             candidates = read if n_tokens == n_vocab else read.slice(2, 0, n_tokens)
             final_ids = nodes("ArgMax", candidates, axis=2, keepdims=0, select_last_index=0)
@@ -109,6 +112,12 @@ def moments(nodes: Nodes, z: Value, n_axes: int, n: int) -> tuple[Value, Value]:
     mean = total(nodes, z, n_axes, n) / float(n)
     deviations = z - mean.unsqueeze(-1)
     return mean, nodes("Sqrt", total(nodes, deviations * deviations, n_axes, n) / float(n))
+
+
+def _all_equal(nodes: Nodes, ours: Value, theirs: Value, axes: tuple[int, ...]) -> Value:
+    """Whether two tensors are the same along some axes, bit by bit."""
+    equal = nodes("Equal", ours, theirs).cast(FLOAT)
+    return nodes("ReduceMin", equal, ints(*axes), keepdims=0).cast(BOOL)
 
 
 @dataclass(frozen=True)
