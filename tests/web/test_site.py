@@ -203,6 +203,21 @@ def test_going_back_and_forward_and_links(again: Visit, served: Host) -> None:
     assert "v=lens" in page.evaluate("location.hash")
 
 
+def test_it_can_be_installed(again: Visit, served: Host) -> None:
+    page = again(served.url)
+    page.evaluate("navigator.serviceWorker.ready")
+    devtools = again.context.new_cdp_session(page)
+    manifest = devtools.send("Page.getAppManifest")
+    assert manifest["errors"] == []
+    assert manifest["url"] == f"{served.url}manifest.webmanifest"
+    said = json.loads(manifest["data"])
+    for icon in said["icons"]:
+        assert (served.site / icon["src"]).is_file()
+    # What a browser of tests is, is all that is in the way.
+    errors = devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    assert {one["errorId"] for one in errors} <= {"in-incognito"}
+
+
 def test_typing_reads_anew(again: Visit, served: Host, tales: Scope) -> None:
     page = again(served.url)
     type_text(page, TEXT)

@@ -1,9 +1,9 @@
 """The page's engine in a real browser beside the library: 200 texts, every statistic at every stage.
 
 Ids, tokens and spans are equal; log-probabilities and divergences agree to 1e-4 nats; ranks and the likeliest tokens
-are equal, but for tokens whose logits are closer than that. On a few texts fp32 is no better than that at all: what the
-model never read makes its residual stream large, and a divergence of 36 nats hangs on every digit. There float64
-decides: the page may be twice as far from it as the library is at its worst. What was found is kept with the result.
+are equal, but for tokens whose logits are closer than that. On a few texts the library's fp32 is no better than that:
+what the model never read makes its residual stream large, and a divergence of 36 nats hangs on every digit. There
+float64 decides: the page has to be that close to it, or closer than the library. The result keeps what was found.
 """
 
 from __future__ import annotations
@@ -275,8 +275,6 @@ def test_two_hundred_texts_have_the_librarys_numbers(
         record_property(name, found)
         print(name, found)
     beyond = {words for found in report.rounded.values() for words in found}
-    assert len(beyond) <= N_TEXTS // 5
+    assert len(beyond) <= N_TEXTS // 10
     for name, found in report.rounded.items():
-        own, its = (max(one[i] for one in found.values()) for i in (1, 2))
-        assert its <= EXACT + 2 * own, (name, own, its)
-        assert report.largest[name][0] <= 5 * EXACT, name
+        assert all(its <= max(EXACT, own) for _, own, its in found.values()), (name, found)
