@@ -3,7 +3,8 @@
 Ids, tokens and spans are equal; log-probabilities and divergences agree to 1e-4 nats; ranks and the likeliest tokens
 are equal, but for tokens whose logits are closer than that. On a few texts the library's fp32 is no better than that:
 what the model never read makes its residual stream large, and a divergence of 36 nats hangs on every digit. There
-float64 decides: the page has to be that close to it, or closer than the library. The result keeps what was found.
+float64 decides: the page has to be that close to it, closer than the library, or as close as the numeric contract asks
+of fp32 (1e-5 times the largest logit, for divergences). The result keeps what was found.
 """
 
 from __future__ import annotations
@@ -231,6 +232,8 @@ def compare(scope: Scope, exact: Scope, text: str, said: dict[str, Any], report:
             right = np.asarray(truth[name])[:, counts]
             own, its = furthest(ours[:, counts], right), furthest(theirs[:, counts], right)
             report.rounded.setdefault(name, {})[words] = (apart, own, its)
+            contract = (1e-5 if name.startswith(("kl", "entropy")) else 1e-6) * float(np.abs(want["top_logits"]).max())
+            assert its <= max(EXACT, own, contract), (name, words, apart, own, its)
 
 
 def furthest(a: np.ndarray, b: np.ndarray) -> float:
@@ -276,5 +279,3 @@ def test_two_hundred_texts_have_the_librarys_numbers(
         print(name, found)
     beyond = {words for found in report.rounded.values() for words in found}
     assert len(beyond) <= N_TEXTS // 10
-    for name, found in report.rounded.items():
-        assert all(its <= max(EXACT, own) for _, own, its in found.values()), (name, found)
