@@ -30,6 +30,7 @@ export {
 export { type Box, type Point } from "./geometry";
 export { besideEachOther, layoutOf, type Layout } from "./layout";
 export { areNames, isReduction, operandOf, rolesOf, shapeOf, type Roles } from "./roles";
+export { atFirst } from "./survey";
 export { sectionKey, type SectionBox } from "./sections";
 export {
   coarsest,

@@ -6,7 +6,7 @@ import { layoutOf } from "./layout";
 import { MISSING, Pages, SIDE } from "./pages";
 import { firstPage, levelOf, PAGE, pageCount, pagesAt, placeIn, pyramidOf, sheetAt, type Pyramid } from "./pyramid";
 import { poseOf, WHOLE } from "./frame";
-import { survey, View } from "./survey";
+import { atFirst, survey, View } from "./survey";
 import { nameOf, rangesOf, type TileKey } from "./values";
 
 const sort = layoutOf(goldenGraph("sort"), 6);
@@ -193,6 +193,16 @@ describe("a look", () => {
     for (const key of wanted)
       if (key.block === "embed.tokens" || key.block.endsWith("mlp.up.weight"))
         expect(key.level, key.block).toBeGreaterThan(2);
+  });
+
+  it("of a small model needs nothing that was not asked for at first", () => {
+    const early = new Set(atFirst(sort.boxes).map(nameOf));
+    const pose = poseOf(WHOLE.camera, sort, picture.width / picture.height);
+    const small = new Pages(sort.boxes.map(pyramidOf));
+    const wanted = survey(new View(pose, picture), sort.boxes, () => 1, small, nothing, 1);
+    expect(wanted.length).toBe(sort.boxes.length);
+    expect(wanted.map(nameOf).filter((name) => !early.has(name))).toEqual([]);
+    expect(atFirst(xl.boxes).some(({ block }) => block === "embed.tokens")).toBe(false);
   });
 
   it("from near asks for the numbers themselves of what is in the picture", () => {

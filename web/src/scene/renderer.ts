@@ -41,7 +41,7 @@ export type { Spoken } from "./signs";
 const LOOK = 120;
 const RADIANS = Math.PI / 180;
 /** Pages given to the drawing context for one picture. */
-const UPLOADS = 48;
+const UPLOADS = 256;
 /** No block has more levels. */
 const COARSEST = 30;
 /** Cells of one sum that fly. */
@@ -273,22 +273,27 @@ export class Renderer {
     this.redraw();
   }
 
-  /** Numbers may be needed that were not, or have come. */
+  /** Numbers may be needed that were not, or have come: looked at soon, and not drawn again for each of them. */
   #look(): void {
     this.#lookDue = true;
-    this.redraw();
+    if (!this.#later && !this.#request) this.#lookAfter(LOOK - (performance.now() - this.#looked));
+  }
+
+  #lookAfter(milliseconds: number): void {
+    if (milliseconds <= 0) return this.redraw();
+    this.#later = setTimeout(() => {
+      this.#later = null;
+      this.redraw();
+    }, milliseconds);
   }
 
   readonly #tick = (now: number): void => {
     this.#request = 0;
     const moving = this.onstep?.(now) ?? false;
-    if (this.#lookDue && now - this.#looked >= LOOK) this.#survey(now);
-    else if (this.#lookDue && !this.#later && !moving) {
-      this.#later = setTimeout(() => {
-        this.#later = null;
-        this.redraw();
-      }, LOOK);
-    }
+    // The time of a picture is that of its beginning: a timer may be ahead of it.
+    const due = LOOK - (now - this.#looked);
+    if (this.#lookDue && due <= 20) this.#survey(now);
+    else if (this.#lookDue && !this.#later && !moving) this.#lookAfter(due);
     this.#draw();
     if (moving) this.redraw();
   };

@@ -9,12 +9,18 @@ import type { Pose } from "./frame";
 import type { Box, Point } from "./geometry";
 import { levelOf, PAGE, pagesAt, placeIn, sheetAt, type Pyramid } from "./pyramid";
 import type { Pages, Tiles } from "./pages";
-import type { TileKey } from "./values";
+import { coarsest, holdsAll, type TileKey } from "./values";
 
 /** Pages of one level of one block that are had at hand without asking which of them are in the picture. */
 const FEW = 10;
 /** Tiles that are asked for at one time. */
-const MOST = 96;
+const MOST = 192;
+
+/** The tiles that a first look will need whatever it is at: all of what is small. */
+export function atFirst(boxes: readonly BlockBox[]): TileKey[] {
+  const small = boxes.filter(({ shape }) => coarsest(shape) === 0 && holdsAll(shape, 0));
+  return small.slice(0, MOST).map(({ block }) => ({ block: block.id, level: 0, lead: [], row: 0, column: 0 }));
+}
 
 /** What an eye sees, for all boxes. */
 export class View {
