@@ -25,6 +25,9 @@ export interface Read {
 /** Terms of a sum that are listed. */
 const TERMS = 10;
 
+/** Milliseconds from one of the cells that go by to the next that is explained. */
+const PASSING = 150;
+
 /** What a table keeps. */
 const BYTES = 32 * 2 ** 20;
 
@@ -43,6 +46,8 @@ export class Inside {
   #asked = "";
   #reading = new AbortController();
   #asking = new AbortController();
+  /** The newest of the cells that go by. */
+  #passing: CellPlace | null = null;
   /** Which cell of which run the explanation is of, or will be. */
   #about = "";
 
@@ -96,6 +101,7 @@ export class Inside {
   explain(cell: CellPlace | null, wait = 0): void {
     const { read } = this;
     const key = cell && read ? `${read.run.run} ${cell.block} ${cell.index.join()}` : "";
+    this.#passing = null;
     if (key === this.#about) return;
     this.#about = key;
     this.#asking.abort();
@@ -107,6 +113,12 @@ export class Inside {
       return;
     }
     void this.#tell(read.run, cell, wait, this.#asking.signal);
+  }
+
+  /** Explains one of many cells that go by: the newest of them, each time that the one before it has been explained. */
+  glance(cell: CellPlace): void {
+    if (this.explaining) this.#passing = cell;
+    else this.explain(cell, PASSING);
   }
 
   close(): void {
@@ -176,7 +188,10 @@ export class Inside {
       this.explanation = null;
       this.trouble = error instanceof Error ? error.message : String(error);
     } finally {
-      if (!signal.aborted) this.explaining = false;
+      if (!signal.aborted) {
+        this.explaining = false;
+        if (this.#passing) this.glance(this.#passing);
+      }
     }
   }
 
