@@ -46,6 +46,10 @@ class Questions:
         for one in asked:
             self._ask("tokenise", one, lambda one=one: self._tokenise(self._request(TokeniseRequest, one)))
 
+    def repeat(self, text: str) -> None:
+        """The beginnings of a text, read again and again: nothing may pile up."""
+        self._ask("repeat", {"text": text}, lambda: None)
+
     def trace(self, *, saved: Sequence[str] = (), **asked: Any) -> None:
         """A trace, and what files of it hold.
 

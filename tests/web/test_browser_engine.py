@@ -106,6 +106,7 @@ def test_embedded_sort_says_the_same_in_typescript(tmp_path: Path) -> None:
     asks.fill(text="ABC")
     asks.ask(text="ABC", tokens=["A", "AB", 1, [0, 1, 2]], position=-2)
     asks.inside("CBABCA")
+    asks.repeat("CBABCAABCCBA" * 2)
     asks.save()
     held_against_python(tmp_path)
 

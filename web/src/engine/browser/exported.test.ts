@@ -34,7 +34,17 @@ const cases = (kind: string): [string, Case][] =>
   ((questions[kind] as readonly Case[] | undefined) ?? []).map((one) => [JSON.stringify(one.asked).slice(0, 90), one]);
 const never = () => new AbortController().signal;
 
-describe.skipIf(!folder)("an exported model", () => {
+/** What WebAssembly programs that were started here have taken. */
+const memories: WebAssembly.Memory[] = [];
+const memory = () => memories.reduce((bytes, { buffer }) => bytes + buffer.byteLength, 0);
+WebAssembly.Memory = class extends WebAssembly.Memory {
+  constructor(...given: ConstructorParameters<typeof WebAssembly.Memory>) {
+    super(...given);
+    memories.push(this);
+  }
+};
+
+describe.skipIf(!folder)("an exported model", { timeout: 120_000 }, () => {
   let engine: LocalEngine;
 
   beforeAll(async () => {
@@ -86,6 +96,24 @@ describe.skipIf(!folder)("an exported model", () => {
     }),
   );
 
+  it.each(cases("repeat"))("holds no more after many beginnings of %s than after a few", async (_, { asked }) => {
+    const text = [...(asked["text"] as string)];
+    const round = async () => {
+      for (let n = 1; n <= 12; n++)
+        for (const lane of ["a", "b", "c", "d", "e"]) {
+          const some = text.slice(0, 1 + ((n * 5) % text.length)).join("");
+          await traced(engine, { model: questions.model, text: some, subblocks: true, histogram: n % 3 === 0 }, lane);
+        }
+    };
+    await round();
+    const before = { memory: memory(), ...engine.held };
+    await round();
+    await round();
+    expect(memory() - before.memory).toBeLessThanOrEqual(8 << 20);
+    expect(engine.held.remembered).toBeLessThanOrEqual(1.1 * before.remembered);
+    expect(engine.held.models).toBe(1);
+  });
+
   it.each(cases("explain"))("explain %s", (_, one) =>
     same(one, async () => {
       const {
@@ -104,9 +132,9 @@ function request<Request>({ asked }: Case): Request {
   return { model: questions.model, ...asked } as Request;
 }
 
-async function traced(engine: LocalEngine, asked: Parameters<LocalEngine["trace"]>[0]): Promise<Trace> {
+async function traced(engine: LocalEngine, asked: Parameters<LocalEngine["trace"]>[0], lane?: string): Promise<Trace> {
   const pieces: Trace[] = [];
-  for await (const said of engine.trace(asked, never())) if (said.kind === "piece") pieces.push(said.piece);
+  for await (const said of engine.trace(asked, never(), lane)) if (said.kind === "piece") pieces.push(said.piece);
   return merge(pieces);
 }
 
