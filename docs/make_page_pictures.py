@@ -93,6 +93,7 @@ def photograph(browser: Browser, url: str, picture: Picture) -> Path:
     for state in ("main [aria-busy=false]", "[data-status=done]"):
         page.wait_for_selector(state, state="attached")
     page.wait_for_function("() => !document.querySelector('main [aria-busy=true]')")
+    page.wait_for_function("() => getComputedStyle(document.querySelector('.status .line')).opacity === '0'")
     path = PICTURES / f"{picture.name}.png"
     page.screenshot(path=path)
     context.close()

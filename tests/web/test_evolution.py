@@ -167,3 +167,30 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, server: s
     page.get_by_role("button", name="The token after").tap()
     page.get_by_text("after token 9 of").wait_for()
     context.close()
+
+
+def test_what_was_pointed_at_and_is_gone_leaves_no_curve_pale(opened: Open) -> None:
+    page = opened("#t=The+old+man+looked+at+the+sea&v=evolution&p=5")
+    page.get_by_role("heading", name="Scores").wait_for()
+    page.locator("tbody tr").first.hover()
+    page.wait_for_selector(".curve.other")
+    # Another place has other tokens, without the pointer having left the row.
+    page.get_by_label("The token before").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => !document.querySelector('.figures.loading')")
+    page.mouse.move(5, 5)
+    page.wait_for_function("() => !document.querySelector('.curve.other')")
+
+
+def test_a_curve_that_is_clicked_stays_in_front(opened: Open) -> None:
+    page = opened("#t=The+old+man+looked+at+the+sea&v=evolution&p=5")
+    name = page.locator(".name").nth(3)
+    name.focus()
+    page.keyboard.press("Enter")
+    page.locator("h2").first.hover()
+    page.get_by_label("Play through the stages").focus()
+    page.wait_for_function("() => document.querySelectorAll('.figures figure:first-child .curve.other').length === 9")
+    name.focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Play through the stages").focus()
+    page.wait_for_function("() => !document.querySelector('.curve.other')")

@@ -96,7 +96,8 @@ def test_a_kept_cell_says_what_became_of_its_guesses(opened: Open, tales: Scope)
     # Those that neither stage holds likeliest are asked for and come a moment later.
     page.wait_for_function("() => !document.querySelector('.guesses .bound')")
     lines = [
-        [cell.inner_text() for cell in row.locator("td").all()] for row in page.locator(".guesses tr:has(td)").all()
+        [cell.inner_text() for cell in row.locator("td").all()]
+        for row in page.locator(".guesses tbody tr:has(td)").all()
     ]
     assert len(lines) == len(ids)
     for i, (rank, token, _, percent, end, change) in enumerate(lines):

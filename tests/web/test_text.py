@@ -247,3 +247,23 @@ def test_a_long_text_is_pasted_at_once_and_cut_where_it_has_to_be(opened: Open) 
     )
     page.get_by_text("Here are the first 100,000 characters").wait_for()
     assert page.get_by_role("textbox", name="Text").input_value() == ("Once upon" + " a time" * 20_000)[:100_000]
+
+
+@pytest.mark.parametrize("view", ["text", "lens", "evolution", "walkthrough"])
+def test_help_lists_the_keys_of_the_view_and_begins_at_its_top(opened: Open, view: str) -> None:
+    page = opened(f"#t={quote(TEXT)}&v={view}")
+    page.get_by_role("button", name="Help", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    said = dialog.inner_text()
+    wanted = {
+        "text": ["Enter", "Esc", "Ctrl-Z", "Home"],
+        "lens": ["E", "Enter", "Page ↓"],
+        "evolution": ["Space", "←"],
+        "walkthrough": ["Space", "Backspace"],
+    }[view]
+    listed = dialog.locator("kbd").all_inner_texts()
+    assert set(wanted) <= set(listed)
+    assert said.startswith("How to read this")
+    assert dialog.evaluate("one => one.scrollTop") == 0
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")

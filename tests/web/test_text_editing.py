@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Callable
 from urllib.parse import quote
@@ -215,3 +217,36 @@ def test_the_slider_reads_the_text_at_every_depth(opened: Open, tales: Scope) ->
     )
     total = likelihood(tales.trace(TEXT), stage=stage).summary.total_bits
     assert f"{total:.1f}" in page.get_by_label("Totals of the text").inner_text()
+
+
+def test_in_a_text_longer_than_the_window_words_are_asked_for_as_its_trace_was_read(opened: Open, tales: Scope) -> None:
+    text = "The old man looked at the sea, and the sea looked at the old man. " * 40
+    trace = tales.trace(text)
+    position = len(trace.ids) - 20
+    window = tales.model.anatomy.context_window
+    assert len(trace.ids) > window
+    word = trace.tokens.texts[position]
+    page = opened(f"#t={quote(text)}&p={position}&pin=1&ask={quote(json.dumps([word]))}")
+    row = page.locator(f"[data-asked='{word}']")
+    row.wait_for()
+    bits = -float(trace["next_logprob"][-1, position - 1]) / math.log(2)
+    assert f"{bits:.2f} bits" in row.inner_text()
+    seen = int(trace.context_lengths[position - 1])
+    assert (
+        f"The {seen:,} tokens before it were read, of {position:,}"
+        in page.get_by_label("Ask for any word").inner_text()
+    )
+
+
+def test_a_text_that_fills_the_window_goes_on_from_its_last_tokens(opened: Open, tales: Scope) -> None:
+    text = "The old man looked at the sea, and the sea looked at the old man. " * 40
+    ids = tales.trace(text).ids.tolist()
+    window = tales.model.anatomy.context_window
+    page = opened(f"#t={quote(text)}&new_tokens=4")
+    assert "tokens before it were read" in page.get_by_label("Continue", exact=True).inner_text()
+    page.get_by_role("button", name="Continue", exact=True).click()
+    page.get_by_role("button", name="Keep", exact=True).wait_for()
+    steps = list(tales.sample(ids[len(ids) - (window - 4) :], n=4))
+    written = "".join(step.text for step in steps)
+    drawn = "[...document.querySelectorAll('.sheet [data-run]')].map(e => e.textContent).join('').replaceAll('\\n', '')"
+    page.wait_for_function(f"end => {drawn}.endsWith(end)", arg=written.replace("\n", ""))

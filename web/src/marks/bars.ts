@@ -1,5 +1,7 @@
 // The axis that bars of probabilities share: from nothing to the likeliest, or by powers of ten where one has nearly all.
 
+import { raised } from "../view";
+
 export type BarScale = "linear" | "log";
 
 export interface BarAxis {
@@ -55,9 +57,7 @@ function visibly(share: number, probability: number | null): number {
 function percent(probability: number): string {
   const hundredth = 100 * probability;
   if (hundredth === 0) return "0";
-  return hundredth >= 1e-4 ? `${Number(hundredth.toPrecision(2))}%` : `10${superscript(Math.log10(probability))}`;
-}
-
-function superscript(power: number): string {
-  return String(Math.round(power)).replace(/./g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]!));
+  return hundredth >= 1e-4
+    ? `${Number(hundredth.toPrecision(2))}%`
+    : `10${raised(Math.round(Math.log10(probability)))}`;
 }

@@ -58,5 +58,11 @@ describe("numbers as a cell has them", () => {
       "±0.0",
     ]);
     expect([chanceWords(0.5), chanceWords(1 / 65536), chanceWords(null)]).toEqual(["50.0%", "1 in 66,000", "–"]);
+    expect([chanceWords(1e-3), chanceWords(0.00099), chanceWords(3e-13)]).toEqual([
+      "0.10%",
+      "1 in 1,000",
+      "1 in 3.3·10¹²",
+    ]);
+    expect([chanceWords(1e-300), chanceWords(0)]).toEqual(["1 in 1.0·10³⁰⁰", "0%"]);
   });
 });

@@ -1,6 +1,6 @@
 // Words and numbers that every face writes around a picture: the caption's facts, a text's totals, a cell's number.
 
-import { fixed, grouped } from "./numbers";
+import { fixed, grouped, raised } from "./numbers";
 import type { Source } from "./source";
 import type { Summary } from "./summary";
 
@@ -75,7 +75,12 @@ export function chanceWords(probability: number | null): string {
   const percent = 100 * probability;
   if (percent >= 99.95) return probability === 1 ? "100%" : ">99.9%";
   if (percent >= 0.1) return `${fixed(percent, percent >= 9.95 ? 1 : 2)}%`;
-  return probability === 0 ? "0%" : `1 in ${grouped(Number((1 / probability).toPrecision(2)))}`;
+  if (probability === 0) return "0%";
+  const [digits, power] = (1 / probability).toExponential(1).split("e+") as [string, string];
+  // Whoever reads twelve zeros counts them; the exponent is what they come to.
+  return Number(power) < 9
+    ? `1 in ${grouped(Number(`${digits}e${power}`))}`
+    : `1 in ${digits}·10${raised(Number(power))}`;
 }
 
 function ratioWords(number: number): string {
