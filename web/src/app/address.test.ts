@@ -22,7 +22,7 @@ describe("a link", () => {
       guide: "attention@12.5~1.2.3",
       eye: "1.5,-20,0,30,-12.5,48",
       file: "sea & land.trace.safetensors",
-    against: { model: "embedded:tales", text: "the other & one" },
+      against: { model: "embedded:tales", text: "the other & one" },
       settings: { ...DEFAULTS, bos: true, value: "entropy_bits", top_k: 25 },
     };
     expect(await there(place)).toEqual(place);
