@@ -251,7 +251,7 @@ def test_a_long_text_is_pasted_at_once_and_cut_where_it_has_to_be(opened: Open) 
 
 @pytest.mark.parametrize("view", ["text", "lens", "evolution", "walkthrough"])
 def test_help_lists_the_keys_of_the_view_and_begins_at_its_top(opened: Open, view: str) -> None:
-    page = opened(f"#t={quote(TEXT)}&v={view}")
+    page = opened(f"#t={quote(TEXT)}&v={view}&inside=table")
     page.get_by_role("button", name="Help", exact=True).click()
     dialog = page.get_by_role("dialog")
     said = dialog.inner_text()
