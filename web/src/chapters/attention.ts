@@ -5,7 +5,7 @@ import { attentionSums } from "./attentionSums";
 import { blockLink, here, tokenAt } from "./naming";
 import { cellOf, largest, number, worked, type Numbers } from "./numbers";
 import type { HeadParts } from "./parts";
-import { beginning, cell, counted, explaining, part, takenApart } from "./shots";
+import { beginning, cell, counted, explaining, NEAR, part, takenApart } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
 import { bit, count, formula, link, list, many, say, short, term, type Piece } from "./words";
 
@@ -265,7 +265,8 @@ function compared(context: Context): Passage {
         seconds: 4,
         look: { cells: [grid], yaw: -10, pitch: 6, zoom: 1 },
         computes: [{ block: scores, to: (p + 1) / context.ids.length }],
-        lit: (t) => explaining(context, cell(context, scores, { head, position: p, key: counted(t, p + 1) }), 1),
+        lit: (t) =>
+          explaining(context, cell(context, scores, { head, position: p, key: counted(t, Math.min(p + 1, NEAR)) }), 1),
       },
       {
         title: "All queries, in all heads",

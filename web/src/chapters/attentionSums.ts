@@ -55,7 +55,8 @@ function shares(context: Context): Passage {
         seconds: 4,
         look: { cells: [maximum, expSum, pattern].map(near), yaw: -10, pitch: 6, zoom: 1 },
         computes: [{ block: pattern, to: (p + 1) / context.ids.length }],
-        lit: (t) => explaining(context, cell(context, pattern, { head, position: p, key: counted(t, p + 1) }), 1),
+        lit: (t) =>
+          explaining(context, cell(context, pattern, { head, position: p, key: counted(t, Math.min(p + 1, NEAR)) }), 1),
       },
       {
         title: "The patterns of the whole text, in all heads",

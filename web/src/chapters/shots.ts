@@ -44,7 +44,7 @@ export function about(at: number): [number, number] {
   return at < NEAR ? [0, NEAR] : [at - (NEAR >> 1), at + (NEAR >> 1) + 1];
 }
 
-/** The first numbers of columns around the followed one: near enough to be read. */
+/** The first numbers of columns around the followed one, or of its row of keys: near enough to be read. */
 export function beginning(
   context: Context,
   block: string,
@@ -52,7 +52,7 @@ export function beginning(
 ): LitRange {
   const here = about(context.followed.position);
   const top = [0, NEAR] as const;
-  const named = { position: here, key: here, context: here, d_model: top, d_head: top, d_mlp: top, ...at };
+  const named = { position: here, key: top, context: here, d_model: top, d_head: top, d_mlp: top, ...at };
   return part(context, block, named);
 }
 
