@@ -19,7 +19,7 @@ export interface FlyingCell {
 }
 
 /** Terms that are shown at most; of longer sums the first. */
-const MOST = 64;
+const MOST = 50;
 const COLUMNS = 10;
 /** From a term to the next to its side, from a factor to the one below it, and from row to row: room for signs between. */
 const ACROSS = 1.45;
