@@ -70,6 +70,11 @@ describe.skipIf(!folder)("an exported model", { timeout: 120_000 }, () => {
     }
   });
 
+  it.each(["parquet", "html"] as const)("says that Python alone writes %s", async (format) => {
+    const asked = engine.save({ model: questions.model, text: "x", format }, never());
+    await expect(asked).rejects.toMatchObject({ trouble: "cannot", message: expect.stringContaining("Python alone") });
+  });
+
   it.each(cases("sample"))("sample %s", (_, one) =>
     same(one, async () => {
       const steps = [];
