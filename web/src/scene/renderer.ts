@@ -248,13 +248,15 @@ export class Renderer {
   }
 
   dispose(): void {
-    cancelAnimationFrame(this.#request);
-    if (this.#later) clearTimeout(this.#later);
+    this.ondrawn = null;
     this.canvas.removeEventListener("webglcontextlost", this.#onlost);
     this.canvas.removeEventListener("webglcontextrestored", this.#onrestored);
     this.beside([]);
     this.#drop();
     this.#unlisten?.();
+    // Last, as what is taken away asks for another picture.
+    cancelAnimationFrame(this.#request);
+    if (this.#later) clearTimeout(this.#later);
     for (const one of [this.#lit, this.#ribbons, this.#labels, this.#flying, this.#ink]) one.dispose();
     this.#renderer.dispose();
   }
