@@ -77,17 +77,18 @@ def test_the_card_is_the_servers_but_for_what_a_browser_cannot_do() -> None:
     card = ModelCard.model_validate(one.manifest["card"])
     servers = card_of(one.scope, card.limits)
     changed = {name for name, value in servers if value != getattr(card, name)}
-    assert changed == {"lenses", "device", "notes"}
+    assert changed == {"lenses", "device", "notes", "cannot"}
     assert card.lenses == ["logit"]
     assert "tail" in card.notes[-1]
     assert "explain" in card.can
-    assert card.cannot == {}
+    assert set(card.cannot) == {"save.html", "save.parquet"}
+    assert "save" in card.can
 
 
 def test_an_export_in_few_bits_says_what_it_lacks_and_how_far_off_it_is() -> None:
     one = made("llama", "int4")
     card = one.manifest["card"]
-    assert set(card["cannot"]) == {"graph", "tile", "explain"}
+    assert set(card["cannot"]) == {"graph", "tile", "explain", "save.html", "save.parquet"}
     assert not {"graph", "tile"} & set(card["can"])
     assert "4 bits" in card["notes"][-1]
     assert f"{one.report.errors.logprob:.2g}" in card["notes"][-1]

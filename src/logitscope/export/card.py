@@ -29,6 +29,14 @@ LIMITS: Final = Limits(
 
 _TAILS = "The tail lenses need the model's last blocks run on other vectors, which a static site does not do."
 
+_INSTEAD = "here there are the trace file, which Python turns into all others, CSV and JSON."
+
+_FILES: Final[Mapping[str, str]] = {
+    "save.html": f"Pages of a trace are made by Python alone; {_INSTEAD}",
+    "save.parquet": f"Parquet files are written by Python alone; {_INSTEAD}",
+}
+"""Kinds of files that a page has nothing to write with."""
+
 _FORMS: Final[Mapping[str, str]] = {
     "fp16": "Its matrices are rounded to half precision",
     "int8": "Its matrices are kept in 8 bits",
@@ -49,7 +57,7 @@ def browser_card(
         without: what this export cannot do, and why.
     """
     card = card_of(scope, LIMITS)
-    cannot = {**card.cannot, **without}
+    cannot = {**card.cannot, **_FILES, **without}
     notes = [*card.notes]
     if len(card.lenses) > 1:
         notes.append(_TAILS)

@@ -219,7 +219,8 @@ class ModelCard(Said):
     can: list[Ability]
     """What this server can do with it."""
     cannot: dict[str, str]
-    """What an Engine can do elsewhere and this one cannot, each with the reason in one sentence."""
+    """What an Engine can do elsewhere and this one cannot, each with the reason in one sentence; kinds of files that it
+    does not write as `save.html`."""
     limits: Limits
 
 

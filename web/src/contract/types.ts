@@ -630,7 +630,10 @@ export interface components {
             notes: string[];
             /** @description What this server can do with it. */
             can: ("trace" | "tokenise" | "sample" | "fill" | "ask" | "replace" | "save" | "graph" | "tile" | "explain")[];
-            /** @description What an Engine can do elsewhere and this one cannot, each with the reason in one sentence. */
+            /**
+             * @description What an Engine can do elsewhere and this one cannot, each with the reason in one sentence; kinds of files that it
+             *     does not write as `save.html`.
+             */
             cannot: {
                 [key: string]: string;
             };

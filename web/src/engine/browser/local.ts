@@ -39,14 +39,6 @@ const LOADED_BYTES = 1200 << 20;
 /** How long a model goes on being loaded when nobody waits for it any more, in milliseconds. */
 const PATIENCE_MS = 1500;
 
-const INSTEAD = "here there are the trace file, which Python turns into all others, CSV and JSON.";
-
-/** Formats that need what a page has not. */
-const ELSEWHERE: Readonly<Partial<Record<NonNullable<Said.SaveRequest["format"]>, string>>> = {
-  parquet: `Parquet files are written by Python alone; ${INSTEAD}`,
-  html: `Pages of a trace are made by Python alone; ${INSTEAD}`,
-};
-
 /** What computes. */
 export interface Runtime {
   readonly ort: Ort;
@@ -158,9 +150,9 @@ export class LocalEngine implements Engine {
 
   save(request: Said.SaveRequest, signal: AbortSignal): Promise<Blob> {
     const { format = "safetensors" } = request;
-    const elsewhere = ELSEWHERE[format];
-    if (elsewhere) return Promise.reject(new EngineError("cannot", elsewhere));
     return this.#asked("save", request.model, "", signal, async (model, wanted) => {
+      const reason = model.manifest.card.cannot[`save.${format}`];
+      if (reason) throw new EngineError("cannot", reason);
       const { format: _, ...asked } = request;
       const plan = planTrace(model.manifest, model.tokeniser, asked);
       const { versions } = await this.#runtime();
