@@ -24,7 +24,8 @@ from typing import Any
 from benchmarks.report import table
 
 TEXT = "The old man looked at the sea."
-COMMAND = "import sys; from logitscope.cli import main; sys.argv = ['logitscope', *{!r}]; main()"
+COMMAND = "import sys; from logitscope.cli import command; sys.argv = ['logitscope', *{!r}]; command()"
+WITHIN = "from logitscope.cli import main; main({!r})"
 STEPS = """
 import time
 began = time.process_time()
@@ -76,7 +77,7 @@ def measured(repeats: int) -> dict[str, Any]:
             "logitscope --help": "from logitscope.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
             "logitscope likelihood --trace FILE": COMMAND.format(["likelihood", "--trace", saved]),
             "logitscope likelihood TEXT": likelihood,
-            "the same within another process": likelihood.replace("main()", "main(sys.argv[1:])"),
+            "the same within another process": WITHIN.format(["likelihood", TEXT]),
         }
         found = {label: run(code, repeats) for label, code in lines.items()}
     bare = found["import torch"]

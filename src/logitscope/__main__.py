@@ -1,8 +1,6 @@
 """`python -m logitscope`: the same as the command `logitscope`."""
 
-import sys
-
-from logitscope.cli import main
+from logitscope.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -56,6 +56,26 @@ def test_help_and_saved_traces_load_no_torch(saved: Path, arguments: list[str]) 
     assert result.stdout
 
 
+def test_a_process_that_ends_at_once_has_written_everything(saved: Path) -> None:
+    asked = ["trace", "--trace", str(saved), "--json"]
+    command = [sys.executable, "-m", "logitscope", *asked]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    usual = python("import sys; from logitscope.cli import main; sys.exit(main(sys.argv[1:]))", *asked)
+    assert (ended.returncode, ended.stderr) == (usual.returncode, usual.stderr) == (0, "")
+    assert len(ended.stdout) > 1000
+    assert ended.stdout == usual.stdout
+    wrong = subprocess.run([*command[:3], "lens", "--nope"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
+
+
+def test_a_thread_that_is_left_is_waited_for() -> None:
+    late = (
+        "import sys, threading, time\nfrom logitscope.cli import command\nsys.argv = ['logitscope', '--version']\n"
+        "threading.Thread(target=lambda: (threading.main_thread().join(), print('late'))).start()\ncommand()"
+    )
+    assert python(late).stdout.splitlines()[-1] == "late"
+
+
 def test_the_module_is_the_command(saved: Path) -> None:
     command = [sys.executable, "-m", "logitscope", "likelihood", "--trace", str(saved)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
