@@ -319,6 +319,15 @@ describe("any size", () => {
       for (const timeline of timelinesOf(CHAPTERS, context)) {
         for (const { passage, ticks } of timeline.spans) {
           expect(plain(passage.words(somehow(context)))).not.toMatch(/undefined|NaN|null/);
+          // Sentences are made of parts; no word sticks to the next.
+          for (const paragraph of passage.words(somehow(context)))
+            if (paragraph.kind === "words")
+              paragraph.pieces.slice(1).forEach((piece, i) => {
+                const [before, after] = [paragraph.pieces[i]!, piece].map((one) =>
+                  typeof one === "string" ? one : (one.text ?? "x"),
+                );
+                expect(`${before}|${after}`).not.toMatch(/[a-z]\|[a-z]/);
+              });
           for (const tick of ticks) expect(Number.isFinite(poseIn(timeline.frame(tick)).span)).toBe(true);
         }
       }

@@ -38,12 +38,12 @@ export type Paragraph =
 
 type Part = Piece | number | readonly Piece[];
 
-function pieces(strings: readonly string[], parts: readonly Part[]): Piece[] {
+function pieces(strings: readonly string[], parts: readonly Part[], whole = true): Piece[] {
   const found: Piece[] = [];
   strings.forEach((raw, i) => {
     let text = raw.replace(/\s+/g, " ");
-    if (i === 0) text = text.trimStart();
-    if (i === strings.length - 1) text = text.trimEnd();
+    if (whole && i === 0) text = text.trimStart();
+    if (whole && i === strings.length - 1) text = text.trimEnd();
     if (text) found.push(text);
     const part = parts[i];
     if (part === undefined) return;
@@ -59,9 +59,9 @@ export function say(strings: TemplateStringsArray, ...parts: Part[]): Paragraph 
   return { kind: "words", pieces: pieces(strings, parts) };
 }
 
-/** Part of a paragraph. */
+/** Part of a paragraph, with the spaces at its ends. */
 export function bit(strings: TemplateStringsArray, ...parts: Part[]): Piece[] {
-  return pieces(strings, parts);
+  return pieces(strings, parts, false);
 }
 
 /** A line of its own; a number below zero stands in parentheses where something is done with it. */
