@@ -10,6 +10,7 @@ import {
   endingOf,
   NO_EDITS,
   numbersOf,
+  sameIds,
   takenBack,
   type Edit,
   withEdit,
@@ -75,4 +76,11 @@ describe("edits", () => {
     expect(editsIn(numbersOf(edits))).toEqual(edits);
     for (const wrong of [[], [0], [3, 1, 1, 6, 0], [1, 1, 5, 6], [1, 1, 1]]) expect(editsIn(wrong)).toBeNull();
   });
+});
+
+it("ids are the same wherever they are kept", () => {
+  expect(sameIds(TEXT, Int32Array.from(TEXT))).toBe(true);
+  expect(sameIds(TEXT, TEXT.slice(1))).toBe(false);
+  expect(sameIds(TEXT, [5, 6, 7, 8, 8])).toBe(false);
+  expect(sameIds([], new Int32Array())).toBe(true);
 });

@@ -15,6 +15,10 @@ export interface Edits {
 
 export const NO_EDITS: Edits = { list: [], done: 0 };
 
+export function sameIds(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  return a.length === b.length && Array.prototype.every.call(a, (id, i) => id === b[i]);
+}
+
 export function applied(ids: readonly number[], { position, removed, inserted }: Edit): number[] {
   return [...ids.slice(0, position), ...inserted, ...ids.slice(position + removed.length)];
 }

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { goldenTrace } from "../../trace/goldens";
 import type { Step } from "../../engine";
 import { likelihood } from "../../view";
-import { endWords, keptIds, runsOf } from "./steps";
+import { endWords, goingOn, keptIds, runsOf } from "./steps";
 
 const step = (id: number, text: string, more: Partial<Step> = {}): Step => ({
   position: 10 + id,
@@ -20,7 +20,8 @@ const step = (id: number, text: string, more: Partial<Step> = {}): Step => ({
   ended: null,
   ...more,
 });
-const { legend } = likelihood(goldenTrace("prose"));
+const prose = likelihood(goldenTrace("prose"));
+const { legend } = prose;
 
 it("draws a character that came in several tokens as one run, once it is there", () => {
   const steps = [step(0, " a"), step(1, ""), step(2, "👩")];
@@ -49,4 +50,15 @@ it("keeps no end of the text", () => {
   expect(runsOf(ended, 0, legend, "surprisal_bits")[1]!.label).toBe("<|>");
   expect(endWords(ended, false)).toBe("2 tokens; the model ended the text.");
   expect(keptIds([step(0, "a", { ended: "length" })])).toEqual([0]);
+});
+
+it("goes on where the text was cut, and drops what stood there", () => {
+  const runs = goingOn(prose, 4, [step(0, " a"), step(1, " b")], "surprisal_bits");
+  const before = prose.runs.filter((run) => run.pieces.every((piece) => piece.position < 4));
+  expect(before).toHaveLength(4);
+  expect(runs.slice(0, 4)).toEqual(before);
+  expect(runs.slice(4).map((run) => [run.text, run.start, run.seam])).toEqual([
+    [" a", [...before.map((run) => run.text).join("")].length, true],
+    [" b", [...before.map((run) => run.text).join("")].length + 2, false],
+  ]);
 });

@@ -1,7 +1,17 @@
 // A continuation as it comes: steps as runs that can be drawn after a text, and as the ids that are kept of it.
 
 import type { Step } from "../../engine";
-import { colourOf, inkOf, placeOf, visible, type Piece, type ReadingName, type Run, type Scale } from "../../view";
+import {
+  colourOf,
+  inkOf,
+  placeOf,
+  visible,
+  type Likelihood,
+  type Piece,
+  type ReadingName,
+  type Run,
+  type Scale,
+} from "../../view";
 
 /** What a step is coloured by; null where a further token has no such number. */
 function numberOf(step: Step, value: ReadingName, relative: boolean): number | null {
@@ -45,6 +55,13 @@ export function runsOf(steps: readonly Step[], start: number, legend: Scale, val
   }
   close();
   return runs;
+}
+
+/** A text up to a place, and the steps that go on from there. */
+export function goingOn(text: Likelihood, from: number, steps: readonly Step[], value: ReadingName): Run[] {
+  const head = text.runs.filter((run) => run.pieces.every((piece) => piece.position < from));
+  const start = head.reduce((n, run) => n + [...run.text].length, 0);
+  return [...head, ...runsOf(steps, start, text.legend, value)];
 }
 
 /** The ids that a reader keeps: without the model's end of the text, which stands for none. */
