@@ -1,6 +1,6 @@
 // Self-attention: queries, keys and values, the dot product, scaling, the mask, softmax and the weighted sum.
 
-import { keyHeadOf, layerOf, type Context } from "./context";
+import { blockOf, keyHeadOf, layerOf, type Context } from "./context";
 import { attentionSums } from "./attentionSums";
 import { blockLink, here, tokenAt } from "./naming";
 import { cellOf, largest, number, worked, type Numbers } from "./numbers";
@@ -175,7 +175,10 @@ function turned(context: Context): Passage[] {
         },
       ],
     });
-  if (q.rotated && k.rotated && rotary)
+  if (q.rotated && k.rotated && rotary) {
+    const of = cell(context, q.rotated, { head, position: p, d_head: 0 });
+    const other = blockOf(context, q.rotated).formula!.operands.find(({ role }) => role === "other");
+    const half = other?.index.at(-1)?.offset ?? 0;
     found.push({
       id: "turned",
       title: "Turned by position",
@@ -184,16 +187,28 @@ function turned(context: Context): Passage[] {
           ${link("key", k.rotated)} are taken two by two, as points on a plane, and turned by an angle that grows with the
           position: ${link("cosines", rotary.cos)} and ${link("sines", rotary.sin)} of it stand in two tables. When a turned
           query meets a turned key, only the difference of their angles counts: how far apart they stand.`,
-        say`For ${here(context)}, the first number ${number(numbers, source(q), [head, p, 0])} becomes
-          ${number(numbers, q.rotated!, [head, p, 0])}. At position 0 nothing turns.`,
+        say`A number's partner stands half a head further on. For ${here(context)}, the first number is turned together with
+          number ${half}, counted from 0; their cosine and their sine, with its sign, stand in the tables:`,
+        formula`${number(numbers, source(q), [head, p, 0])} × ${number(numbers, rotary.cos, [p, 0])} +
+          ${number(numbers, source(q), [head, p, half])} × ${number(numbers, rotary.sin, [p, 0])} =
+          ${number(numbers, q.rotated!, [head, p, 0])}`,
+        say`At position 0 the cosine is 1 and the sine is 0: nothing turns. The first pair turns fastest, the last so slowly
+          that it hardly moves within a few words.`,
       ],
       steps: [
         {
           title: "Two numbers turned together",
           seconds: 3,
-          look: { look: [q.section], yaw: -14, pitch: 8, zoom: 0.95 },
+          look: { look: [q.section, rotary.cos, rotary.sin], yaw: -14, pitch: 8, zoom: 1 },
           show: [q.section, rotary.cos, rotary.sin],
-          lit: (t) => explaining(context, cell(context, q.rotated!, { head, position: p, d_head: 0 }), t),
+          lit: (t) => explaining(context, of, t),
+        },
+        {
+          title: "A number and its partner, by cosine and sine",
+          seconds: 6,
+          look: { cells: [beginning(context, q.rotated, { head })], sums: [of], yaw: -10, pitch: 6, zoom: 1.03 },
+          computes: [{ block: q.rotated, to: (p + 1) / context.ids.length }],
+          lit: (t) => takenApart(context, of, t),
         },
         {
           title: "All queries and keys, turned",
@@ -204,6 +219,7 @@ function turned(context: Context): Passage[] {
         },
       ],
     });
+  }
   return found;
 }
 

@@ -3,7 +3,7 @@
 import { layerOf, type Context } from "./context";
 import { here, streamLink } from "./naming";
 import { number } from "./numbers";
-import { about, beginning, cell, counted, explaining, NEAR, part, takenApart } from "./shots";
+import { about, beginning, cell, counted, entrance, explaining, NEAR, part, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { along, count, formula, link, say, term } from "./words";
 
@@ -140,7 +140,7 @@ function together(context: Context): Passage {
         title: "The columns up to ours",
         seconds: 2.5,
         look: { look: [parts.ids, parts.embed], yaw: -8, pitch: 8, zoom: 0.8 },
-        show: ["embedding"],
+        show: entrance(context),
         computes: [{ block: parts.embed, to: upTo }],
       },
       {

@@ -3,7 +3,7 @@
 import type { Trace } from "../trace";
 import { chanceWords, idLabel } from "../view";
 import type { Context } from "./context";
-import { here, normName, stageOf, stations, tokenAt } from "./naming";
+import { headLink, here, normName, stageOf, stations, tokenAt } from "./naming";
 import { worked, type Numbers } from "./numbers";
 import { cell, counted, part } from "./shots";
 import type { Chapter, Passage } from "./timeline";
@@ -66,7 +66,7 @@ function idea(context: Context): Passage {
     id: "idea",
     title: "Stop early, and ask",
     words: () => [
-      say`Usually the ${link(normName(parts.norm), parts.norm.id)} and the ${link("output matrix", parts.head)} are used
+      say`Usually the ${link(normName(parts.norm), parts.norm.id)} and the ${headLink(context)} are used
         once, below the last block. But every stage of the ${link("stream", ...parts.stream)} has columns of the same
         width, and each is the one before it with something added. So nothing stops us from handing an unfinished column to
         the output: what would you say if you had to answer now?`,

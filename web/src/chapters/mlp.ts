@@ -102,11 +102,16 @@ function bent(context: Context): Passage {
         ${number(numbers, act, [p, 0])}.`,
       widget("activation"),
       gate && gated
-        ? say`Then the ${link("bent gate", act)} is multiplied with the ${link("expansion", up.id)}, number by number:
-            ${number(numbers, act, [p, 0])} × ${number(numbers, up.id, [p, 0])} = ${number(numbers, gated, [p, 0])}. Where
+        ? say`Then the ${link("bent gate", act)} is multiplied with the ${link("expansion", up.id)}, number by number. Where
             the gate is shut, nothing ${link("comes through", gated)}.`
         : say`Without a bend somewhere, all these products in a row could be replaced by a single one, and ${d_mlp} questions
             would be worth no more than one table. The bend lets an answer count only when it is a yes.`,
+      ...(gate && gated
+        ? [
+            formula`${number(numbers, act, [p, 0])} × ${number(numbers, up.id, [p, 0])} =
+              ${number(numbers, gated, [p, 0])}`,
+          ]
+        : []),
     ],
     steps: [
       {

@@ -10,6 +10,11 @@ export function normName(norm: NormParts): string {
   return norm.mean === null ? "RMS norm" : "layer norm";
 }
 
+/** What turns columns into logits: a matrix of its own, or the table of tokens once more. */
+export function headLink({ parts }: Context): Piece {
+  return link(parts.tied ? "table of tokens, used backwards," : "output matrix", parts.head);
+}
+
 /** The functions between the two products of an MLP. */
 export const ACTIVATIONS: Readonly<Record<string, string>> = {
   gelu_new: "GELU",

@@ -5,7 +5,7 @@ import { blockLink, here, normName } from "./naming";
 import { cellOf, number, worked } from "./numbers";
 import { beginning, cell, counted, explaining, NEAR, part, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
-import { bit, formula, link, list, many, say, short, term } from "./words";
+import { bit, formula, link, many, say, short, term } from "./words";
 
 export const norm: Chapter = {
   id: "norm",
@@ -109,13 +109,13 @@ function scaled(context: Context): Passage {
       const x = number(numbers, parts.input, [p, 0]);
       const y = number(numbers, parts.id, [p, 0]);
       const gain = number(numbers, parts.scale, [0]);
-      const rest = bit`The tiny ${short(parts.epsilon)} keeps the root from being zero.`;
+      const rest = say`The tiny ${short(parts.epsilon)} keeps the root from being zero.`;
       if (parts.mean === null)
         return [
           say`Each number is divided by that root, then multiplied by a learned ${link("scale", parts.scale)} of its row.
             For the first one:`,
           formula`${x} / √(${number(numbers, parts.meanSquare!, [p])} + ${short(parts.epsilon)}) × ${gain} = ${y}`,
-          list(rest),
+          rest,
         ];
       const shift = parts.shift ? bit` + ${number(numbers, parts.shift, [0])}` : [];
       return [
@@ -125,7 +125,7 @@ function scaled(context: Context): Passage {
           first number:`,
         formula`(${x} − ${number(numbers, parts.mean, [p])}) / √(${number(numbers, parts.variance!, [p])} +
           ${short(parts.epsilon)}) × ${gain}${shift} = ${y}`,
-        list(rest),
+        rest,
       ];
     },
     steps: [

@@ -4,7 +4,7 @@ import { chanceWords } from "../view";
 import { layerOf, type Context } from "./context";
 import { nameOf, tokenAt } from "./naming";
 import { largest, number } from "./numbers";
-import { cell, counted, foretold, part, whole } from "./shots";
+import { cell, counted, entrance, foretold, part, whole } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { bit, count, link, list, many, say, term, widget } from "./words";
 
@@ -130,7 +130,7 @@ function again(context: Context): Passage {
         title: "After the last token, the next",
         seconds: 3,
         look: { look: [parts.ids, parts.embed], yaw: -10, pitch: 8, zoom: 0.85 },
-        show: ["embedding"],
+        show: entrance(context),
         lit: (t) => ({
           ranges: [t < 0.5 ? whole(context, parts.ids) : part(context, parts.embed, { position: ids.length - 1 })],
         }),

@@ -2,7 +2,7 @@
 
 import { layerOf, type Context } from "./context";
 import { streamLink } from "./naming";
-import { part, turn, whole } from "./shots";
+import { entrance, part, turn, whole } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { along, bit, count, link, list, many, say, term, widget } from "./words";
 
@@ -25,7 +25,7 @@ function recipe(context: Context): Passage {
         They were found by ${term("training")}: the model was shown very many texts, and each time its guess of the next
         token was off, every weight was moved a tiny bit in the direction that would have made the guess better.`,
       say`Only the weights are lit now. They lie in ${many(weights.length, "table")}, from the
-        ${link("table of tokens", parts.tokens)} to the ${link("last one", parts.head)}.`,
+        ${link("table of tokens", parts.tokens)} to the ${link("last one", weights.at(-1)!)}.`,
     ],
     steps: [
       {
@@ -87,7 +87,7 @@ function reading(context: Context): Passage {
         title: "One column for each position",
         seconds: 3,
         look: { look: [first!], yaw: -6, pitch: 4, zoom: 0.8 },
-        show: ["embedding"],
+        show: entrance(context),
         lit: (t) => ({
           ranges: [part(context, first!, { position: Math.floor(Math.min(0.999, t) * tokens.length) })],
         }),

@@ -11,6 +11,17 @@ const LONG = 48;
 /** Cells in a row that can be read at once. */
 export const NEAR = 9;
 
+/** Where the text comes in: ids, the tables that are looked up, and the columns that they become. */
+export function entrance({ parts }: Context): string[] {
+  return [parts.ids, parts.tokens, parts.embed, ...(parts.positions ? [parts.positions] : [])];
+}
+
+/** The ids with what stands above them, from near, and how the columns below them begin. */
+export function idsFromNear(context: Context): LitRange[] {
+  const { ids, embed } = context.parts;
+  return [part(context, ids, {}), part(context, embed, { d_model: [0, NEAR] })];
+}
+
 /** All cells of a block. */
 export function whole(context: Context, block: string, tone: Tone = "focus"): LitRange {
   const { shape } = context.layout.byId.get(block)!;

@@ -29,9 +29,9 @@ import {
 } from "../scene";
 import { flight } from "../scene/camera";
 import { around, centre } from "../scene/geometry";
-import type { Context } from "./context";
+import { keyHeadOf, type Context } from "./context";
 import type { Numbers } from "./numbers";
-import { computing } from "./shots";
+import { cell, computing } from "./shots";
 import type { Paragraph } from "./words";
 
 /** What is lit at a moment. */
@@ -111,6 +111,8 @@ interface State {
   readonly opacity: Frame["opacity"];
   /** By block: how much of it is computed. */
   readonly reveal: Frame["reveal"];
+  /** The cell that is spoken of where a step lights none. */
+  readonly spoken: CellRef | null;
 }
 
 interface Placed {
@@ -143,6 +145,7 @@ export class Timeline {
       opacity: from ? from.end.opacity : {},
       // What this chapter computes is not there before it does.
       reveal: Object.fromEntries(all.flatMap((step) => (step.computes ?? []).map(({ block }) => [block, 0]))),
+      spoken: from ? from.end.spoken : null,
     };
     const spans: Span[] = [];
     const steps: Placed[] = [];
@@ -204,6 +207,7 @@ export class Timeline {
       arrows: lit.arrows ?? [],
       ...(lit.apart ? { apart: lit.apart } : {}),
       ...(lit.caption ? { caption: lit.caption } : {}),
+      ...(after.spoken ? { spoken: after.spoken } : {}),
     };
   }
 
@@ -240,7 +244,20 @@ function reached(step: Step, before: State, context: Context): State {
     pose: step.look ? posed(step.look, context) : before.pose,
     opacity: shown ?? before.opacity,
     reveal,
+    spoken: spokenOf(step, context) ?? before.spoken,
   };
+}
+
+/** What a step computes last, or looks at first, where the guide follows it. */
+function spokenOf({ computes, look }: Step, context: Context): CellRef | null {
+  const looked = look && "look" in look ? look.look.find((id) => context.layout.byId.has(id)) : undefined;
+  const named = computes?.at(-1)?.block ?? looked;
+  if (named) {
+    const { position, head } = context.followed;
+    return cell(context, named, { position, head, key_head: keyHeadOf(context) });
+  }
+  const range = look && "cells" in look ? look.cells[0] : undefined;
+  return range ? { block: range.block, index: range.from } : null;
 }
 
 function posed(look: NonNullable<Step["look"]>, { layout, ids, aspect }: Context): Pose {

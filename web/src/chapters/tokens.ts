@@ -3,7 +3,7 @@
 import type { Context } from "./context";
 import { here } from "./naming";
 import { number } from "./numbers";
-import { about, beginning, cell, counted, part } from "./shots";
+import { about, beginning, cell, counted, entrance, part } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { count, link, many, say, term, widget } from "./words";
 
@@ -90,7 +90,7 @@ function room(context: Context): Passage {
         title: "All tokens of the text",
         seconds: 2.5,
         look: { look: [parts.ids, parts.embed], yaw: -6, pitch: 6, zoom: 0.9 },
-        show: ["embedding"],
+        show: entrance(context),
         lit: (t) => ({
           ranges: [
             {

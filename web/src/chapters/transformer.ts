@@ -1,7 +1,7 @@
 // The transformer: blocks below each other, the residual stream through all of them, and where the logit lens looks.
 
 import type { Context } from "./context";
-import { normName, stageOf, stations, streamLink } from "./naming";
+import { headLink, normName, stageOf, stations, streamLink } from "./naming";
 import { cell, counted, part, whole } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
 import { bit, count, link, list, many, say, term } from "./words";
@@ -45,7 +45,7 @@ function stream(context: Context): Passage {
     words: () => [
       say`What holds them together is the ${streamLink(context)}: ${many(parts.stream.length, "table")} of one shape, each
         the one before it with something added. A column of it, followed from top to bottom, is one token being thought
-        about: at the top only what it is and where it stands, further down more and more of what it means here and of
+        about: at the top only ${parts.positions ? "what it is and where it stands" : "what it is"}, further down more and more of what it means here and of
         what could follow.`,
     ],
     steps: [
@@ -82,6 +82,8 @@ function work(context: Context): Passage {
   const attentions = size(([first, second]) => inLayers.has(first!) && second === name(attention.section));
   const mlps = size(([first, second]) => inLayers.has(first!) && second === name(mlp.section));
   const rest = graph.sizes["n_parameters"]! - attentions - mlps;
+  const tables = parts.positions ? "the tables of tokens and positions" : "the table of tokens";
+  const outside = `${tables}${parts.tied ? "" : ", the output matrix"} and the last norm`;
   return {
     id: "work",
     title: "Who does what",
@@ -91,7 +93,7 @@ function work(context: Context): Passage {
         bit`${link("attention", ...parts.layers.map((one) => one.attention.pattern))}, which moves things between columns,
           has ${attentions} weights;`,
         bit`${link("MLPs", ...parts.layers.map((one) => one.mlp.act))}, which work within a column, have ${mlps};`,
-        bit`${link("tables and the output", parts.tokens, parts.positions, parts.head)} have the other ${rest}.`,
+        bit`${link(outside, parts.tokens, parts.positions, parts.head, parts.norm.scale)} have the other ${rest}.`,
       ),
       say`Nobody told any of them what to do. Early blocks often end up with spelling and neighbours, later ones with
         meaning and with what comes next; but that is a habit and no rule.`,
@@ -121,7 +123,7 @@ function lens(context: Context): Passage {
     title: "Where the logit lens looks",
     words: () => [
       say`At the very end, a ${link(`last ${normName(parts.norm)}`, parts.norm.id)} and the
-        ${link("output matrix", parts.head)} turn the stream's last column into a prediction. But every stage of the stream
+        ${headLink(context)} turn the stream's last column into a prediction. But every stage of the stream
         has the same width. So the same two steps can be put to any of them, and give what the model would say if it had to
         stop there. That is the ${term("logit lens")}, which this whole program is named after: it can look at
         ${count(parts.stream.length)} stages for each of your ${many(ids.length, "token")}. The last chapter opens it.`,

@@ -46,21 +46,19 @@ export function apartCells(
 ): FlyingCell[] {
   const sum = sumOf(layout, ids, { block, index });
   if (!sum || progress <= 0 || progress >= 1) return [];
-  const { target, sources, counts, nTerms, wide } = sum;
+  const { target, sources, counts, nTerms, wide, first: begins } = sum;
   const found: FlyingCell[] = [];
-  // Terms of one sum stand in pairs below each other, in rows, below their cell and nearer; what is no pair comes last.
-  let alone = nTerms;
   sources.forEach(({ block: from, from: first, to }, n) => {
     const there = layout.byId.get(from)!;
-    const summed = counts[n] === Math.max(...counts);
+    const [begin, line] = begins[n]!;
     for (let i = 0; i < Math.min(counts[n]!, MOST) && found.length < most; i++) {
       const cell = nth(first, to, i);
       const start = cellBox(there, cell).origin;
-      const place = summed ? i : alone;
+      const place = begin + i;
       const [column, row] = [place % wide, Math.floor(place / wide)];
       const meeting: Point = {
         x: target.x + (column - (wide - 1) / 2) * ACROSS,
-        y: target.y + BELOW + row * ROW + (summed ? n : 0) * LINE,
+        y: target.y + BELOW + row * ROW + line * LINE,
         z: target.z + NEARER,
       };
       found.push({
@@ -69,7 +67,6 @@ export function apartCells(
         value: valueOf(from, cell),
       });
     }
-    if (!summed) alone += 1;
   });
   return found;
 }
@@ -89,16 +86,16 @@ export interface TermSign extends Point {
 }
 
 /** What is done with terms, by the kind of their formula: side by side, and below each other. */
-const BESIDE: Readonly<Record<string, string>> = { dot: "+", mean: "+" };
-const UNDER: Readonly<Record<string, string>> = { dot: "×", product: "×", add: "+", lookup: "+" };
+const BESIDE: Readonly<Record<string, string>> = { dot: "+", mean: "+", rotary: "+" };
+const UNDER: Readonly<Record<string, string>> = { dot: "×", product: "×", add: "+", lookup: "+", rotary: "×" };
 
 /** The signs between terms while they stand in their rows. */
 export function apartSigns(layout: Layout, ids: readonly number[], { block, index, progress }: Apart): TermSign[] {
   const solid = Math.min(clamped((progress - MET) / 0.05 + 1), clamped((PARTED - progress) / 0.05));
   const sum = sumOf(layout, ids, { block, index });
   if (!sum || solid <= 0) return [];
-  const { target, counts, nTerms, wide, kind } = sum;
-  const paired = counts.filter((count) => count >= nTerms).length > 1;
+  const { target, counts, nTerms, wide, kind, lines, nPlaces } = sum;
+  const paired = lines > 1;
   const high = 1 + (paired ? LINE : 0);
   const at = (place: number, right: number, text: string, down: number): TermSign => ({
     text,
@@ -109,12 +106,11 @@ export function apartSigns(layout: Layout, ids: readonly number[], { block, inde
   });
   const found: TermSign[] = [];
   const [beside, under] = [BESIDE[kind], UNDER[kind]];
-  const alone = counts.filter((count) => count < nTerms).length;
   for (let i = 0; i < nTerms; i++) {
     if (under && paired) found.push(at(i, 0, under, (1 + LINE) / 2));
-    if (beside && i + 1 < nTerms + alone) found.push(at(i, 0.5, beside, i + 1 < nTerms ? high / 2 : 0.5));
+    if (beside && i + 1 < nPlaces) found.push(at(i, 0.5, beside, i + 1 < nTerms ? high / 2 : 0.5));
   }
-  if (beside && Math.max(...counts) > nTerms) found.push(at(nTerms + alone, 0, "…", 0.5));
+  if (beside && Math.max(...counts) > nTerms) found.push(at(nPlaces, 0, "…", 0.5));
   return found;
 }
 
@@ -122,14 +118,14 @@ export function apartSigns(layout: Layout, ids: readonly number[], { block, inde
 export function meetingBox(layout: Layout, ids: readonly number[], of: CellRef): Box | null {
   const sum = sumOf(layout, ids, of);
   if (!sum) return null;
-  const { target, sources, counts, nTerms, wide } = sum;
+  const { target, wide, lines, nPlaces } = sum;
   const left = ((wide - 1) / 2) * ACROSS;
-  const rows = Math.ceil((nTerms + counts.filter((count) => count < nTerms).length) / wide);
+  const rows = Math.ceil(nPlaces / wide);
   return {
     origin: { x: target.x - left, y: target.y, z: target.z },
     size: {
       x: 2 * left + 1,
-      y: BELOW + (rows - 1) * ROW + (Math.min(2, sources.length) - 1) * LINE + 1,
+      y: BELOW + (rows - 1) * ROW + (lines - 1) * LINE + 1,
       z: NEARER + 1,
     },
   };
@@ -145,6 +141,12 @@ interface Sum {
   readonly nTerms: number;
   /** Of them, in a row. */
   readonly wide: number;
+  /** Factors of a term below each other. */
+  readonly lines: number;
+  /** Places of terms, and of what is added to them. */
+  readonly nPlaces: number;
+  /** Of each source: the place of its first cell, and in which line. */
+  readonly first: readonly (readonly [place: number, line: number])[];
   /** Of the formula. */
   readonly kind: string;
 }
@@ -155,9 +157,30 @@ function sumOf(layout: Layout, ids: readonly number[], of: CellRef): Sum | null 
   // Ids say which cells are read; they are no terms.
   const sources = sourcesOf(layout, ids, of).filter(({ role }) => role !== "ids");
   const counts = sources.map(({ from, to }) => from.reduce((n, first, axis) => n * (to[axis]! - first), 1));
-  const nTerms = Math.min(MOST, Math.max(1, ...counts));
   const kind = box.block.formula?.kind ?? "";
-  return { target: cellBox(box, of.index).origin, sources, counts, nTerms, wide: Math.min(COLUMNS, nTerms), kind };
+  const target = cellBox(box, of.index).origin;
+  // A rotation is a sum of two products, whose factors are named one after the other.
+  if (kind === "rotary") {
+    const first = sources.map((_, n) => [n >> 1, n & 1] as const);
+    const nTerms = Math.ceil(sources.length / 2);
+    return { target, sources, counts, nTerms, wide: nTerms, kind, lines: 2, nPlaces: nTerms, first };
+  }
+  // Factors of one term stand below each other, terms in rows; what is no pair comes last.
+  const most = Math.max(1, ...counts);
+  const nTerms = Math.min(MOST, most);
+  let [lines, nPlaces] = [0, nTerms];
+  const first = counts.map((count) => (count === most ? ([0, lines++] as const) : ([nPlaces++, 0] as const)));
+  return {
+    target,
+    sources,
+    counts,
+    nTerms,
+    wide: Math.min(COLUMNS, nTerms),
+    kind,
+    lines: Math.max(1, lines),
+    nPlaces,
+    first,
+  };
 }
 
 /** Where a cell is: at home, then in its row, then at the goal; later terms set out a little later. */

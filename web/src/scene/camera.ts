@@ -3,15 +3,15 @@
 // A pose looks at a point from a distance that shows `span` cells along the picture's shorter side; y grows downwards here
 // and upwards for the eye.
 
+import { directions, HALF } from "./axes";
 import { betweenPoses, eased, type Pose } from "./frame";
 import { end, type Box, type Point } from "./geometry";
 
-/** How much the shorter side of the picture sees, in degrees. */
-export const FIELD = 40;
+export { directions };
+
 const STEEPEST = 87;
 /** Cells across the picture when nearest. */
 const NEAREST = 3;
-const RADIANS = Math.PI / 180;
 
 /** The picture, in CSS pixels. */
 export interface Picture {
@@ -21,18 +21,7 @@ export interface Picture {
 
 /** From the eye to what it looks at, in cells. */
 export function distanceOf(pose: Pose): number {
-  return pose.span / 2 / Math.tan((FIELD / 2) * RADIANS);
-}
-
-/** The direction from the middle to the eye, and what is right and up in the picture; in cells, y downwards. */
-export function directions(pose: Pick<Pose, "yaw" | "pitch">): { back: Point; right: Point; up: Point } {
-  const [yaw, pitch] = [pose.yaw * RADIANS, pose.pitch * RADIANS];
-  const [sy, cy, sp, cp] = [Math.sin(yaw), Math.cos(yaw), Math.sin(pitch), Math.cos(pitch)];
-  return {
-    back: { x: sy * cp, y: -sp, z: cy * cp },
-    right: { x: cy, y: 0, z: -sy },
-    up: { x: -sy * sp, y: -cp, z: -cy * sp },
-  };
+  return pose.span / 2 / HALF;
 }
 
 export function eyeOf(pose: Pose): Point {
@@ -42,10 +31,9 @@ export function eyeOf(pose: Pose): Point {
 /** The ray through a point of the picture, from the eye. */
 export function rayAt(pose: Pose, picture: Picture, x: number, y: number): { origin: Point; direction: Point } {
   const { back, right, up } = directions(pose);
-  const half = Math.tan((FIELD / 2) * RADIANS);
   const shorter = Math.min(picture.width, picture.height) / 2;
-  const across = ((x - picture.width / 2) / shorter) * half;
-  const upwards = ((picture.height / 2 - y) / shorter) * half;
+  const across = ((x - picture.width / 2) / shorter) * HALF;
+  const upwards = ((picture.height / 2 - y) / shorter) * HALF;
   const direction = {
     x: -back.x + right.x * across + up.x * upwards,
     y: -back.y + right.y * across + up.y * upwards,

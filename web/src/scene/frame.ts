@@ -2,6 +2,7 @@
 //
 // A frame is a function of chapter and time alone, so that playing, scrubbing and jumping all give the same picture.
 
+import { directions, HALF } from "./axes";
 import type { Layout } from "./layout";
 import { around, centre, type Box, type Point } from "./geometry";
 import { sectionKey } from "./sections";
@@ -68,7 +69,13 @@ export interface Frame {
   readonly arrows: readonly CellArrow[];
   readonly apart?: Apart;
   readonly caption?: string;
+  /** The cell that is spoken of while none is lit. */
+  readonly spoken?: CellRef;
 }
+
+/** How much of the picture a look fills, to its sides and below, and above, where names stand. */
+const SIDES_KEPT = 0.92;
+const TOP_KEPT = 0.84;
 
 /** Everything there, seen from the front and a little from above and the side. */
 export const WHOLE: Frame = {
@@ -107,17 +114,47 @@ export function poseOf(camera: Look | Pose, layout: Layout, aspect: number): Pos
   return isPose(camera) ? camera : poseAround(lookedAt(layout, camera.look), camera, aspect);
 }
 
-/** The pose in which a box fills a picture of some shape. */
+/**
+ * The pose in which a box fills a picture of some shape: all its corners are in it, the near ones too, with room for the
+ * names above.
+ */
 export function poseAround(box: Box, { yaw, pitch, zoom }: Omit<Look, "look">, aspect: number): Pose {
-  const [turn, tilt] = [(yaw * Math.PI) / 180, (pitch * Math.PI) / 180];
-  // How wide and high the box is as the eye sees it.
-  const { x, y, z } = box.size;
-  const across = Math.abs(x * Math.cos(turn)) + Math.abs(z * Math.sin(turn));
-  const deep = Math.abs(x * Math.sin(turn)) + Math.abs(z * Math.cos(turn));
-  const high = Math.abs(y * Math.cos(tilt)) + Math.abs(deep * Math.sin(tilt));
-  const shorter = aspect >= 1 ? Math.max(high, across / aspect) : Math.max(across, high * aspect);
-  return { centre: centre(box), yaw, pitch, span: Math.max(4, (1.15 * shorter) / zoom) };
+  const { back, right, up } = directions({ yaw, pitch });
+  const wide = SIDES_KEPT * HALF * Math.max(1, aspect);
+  const high = HALF * Math.max(1, 1 / aspect);
+  const [above, below] = [TOP_KEPT * high, SIDES_KEPT * high];
+  // Of each edge of the picture, the corner that comes nearest to it.
+  let [left, rightmost, top, bottom] = [-Infinity, -Infinity, -Infinity, -Infinity];
+  const middle = centre(box);
+  for (let corner = 0; corner < 8; corner++) {
+    const x = (corner & 1 ? 0.5 : -0.5) * box.size.x;
+    const y = (corner & 2 ? 0.5 : -0.5) * box.size.y;
+    const z = (corner & 4 ? 0.5 : -0.5) * box.size.z;
+    const [across, upwards, nearer] = [right, up, back].map((one) => x * one.x + y * one.y + z * one.z) as Three;
+    rightmost = Math.max(rightmost, across + nearer * wide);
+    left = Math.max(left, -across + nearer * wide);
+    top = Math.max(top, upwards + nearer * above);
+    bottom = Math.max(bottom, -upwards + nearer * below);
+  }
+  const distance = Math.max((left + rightmost) / (2 * wide), (top + bottom) / (above + below)) / zoom;
+  const span = Math.max(4, 2 * HALF * distance);
+  const far = span / 2 / HALF;
+  // In the middle of what is left, to the sides and in height.
+  const aside = (rightmost - left) / 2;
+  const raised = (top - bottom - far * (above - below)) / 2;
+  return {
+    centre: {
+      x: middle.x + right.x * aside + up.x * raised,
+      y: middle.y + right.y * aside + up.y * raised,
+      z: middle.z + right.z * aside + up.z * raised,
+    },
+    yaw,
+    pitch,
+    span,
+  };
 }
+
+type Three = [number, number, number];
 
 /** How solid a block is in a frame: what its id says, else the longest of its sections that is spoken of. */
 export function opacityOf(frame: Frame, block: string, section: readonly string[]): number {

@@ -44,4 +44,5 @@ export {
   type TileKey,
   type Window,
 } from "./values";
+export type { Output } from "./signs";
 export { cellColour, colourTable, limitOf } from "./scale";

@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 
 import { wordsOf } from "./giants";
 import { Shelves } from "./shelves";
-import { share } from "./signs";
 
 describe("words", () => {
   it("get places of their own in the sheet until it is full", () => {
@@ -17,10 +16,6 @@ describe("words", () => {
         expect(a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height).toBe(false);
     });
     expect(shelves.place(300, 10)).toBeNull();
-  });
-
-  it("round no chance to certainty, and none to nothing", () => {
-    expect([1, 0.99999, 0.5, 0.00001, 0].map(share)).toEqual(["100 %", "> 99.9 %", "50.0 %", "< 0.1 %", "0 %"]);
   });
 
   it("say that giants are shapes only", () => {

@@ -3,9 +3,10 @@
 
 import { Camera, Color, Scene, WebGLRenderer, type Object3D } from "three";
 
+import { HALF } from "./axes";
 import { cellBox, type BlockBox } from "./boxes";
 import { BoxCubes, Cubes, Ink } from "./cells";
-import { distanceOf, FIELD, type Picture } from "./camera";
+import { distanceOf, type Picture } from "./camera";
 import { apartCells, apartSigns, apartTerms, type FlyingCell } from "./apart";
 import {
   opacityOf,
@@ -346,9 +347,8 @@ export class Renderer {
   #aim(pose: Pose): void {
     const { uniforms } = this.#ink;
     const { width, height } = this.#picture;
-    const half = Math.tan((FIELD / 2) * RADIANS);
-    const high = half * Math.max(1, height / width);
-    const wide = half * Math.max(1, width / height);
+    const high = HALF * Math.max(1, height / width);
+    const wide = HALF * Math.max(1, width / height);
     const distance = distanceOf(pose);
     // The eye's own axes, as in `directions`; written out, because this is done for every picture.
     const sy = Math.sin(pose.yaw * RADIANS);

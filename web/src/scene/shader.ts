@@ -236,8 +236,10 @@ void main() {
     face = mix(face, mix(paper, ink, 0.18), 0.55 * room * (1.0 - smoothstep(0.4, 1.0, between)));
   }
   if (computed && front && facing.z > 0.0 && level == 0) {
+    // A dense screen draws smaller digits that can be read.
+    float least = ratio > 1.5 ? 20.0 : 25.0;
     // What makes way for something behind it is not to be read on top of that.
-    float legible = smoothstep(30.0, 38.0, pixels) * smoothstep(0.08, 0.3, now.x);
+    float legible = smoothstep(least, least + 6.0, pixels) * smoothstep(0.08, 0.3, now.x);
     if (legible > 0.0) {
       vec2 dx = dFdx(local.xy), dy = dFdy(local.xy);
       float covered = 0.0;

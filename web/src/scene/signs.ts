@@ -1,7 +1,9 @@
 // Which words stand where: names of sections and blocks as far as there is room, the tokens above their ids, what the model
 // says next below its end, and what the giants are.
 
+import { chanceWords } from "../view";
 import type { TermSign } from "./apart";
+import type { BlockBox } from "./boxes";
 import { opacityOf, type Frame } from "./frame";
 import { end, type Point } from "./geometry";
 import { BELOW, IN_PLANE, ON_SCREEN, UPWARDS, type Labels } from "./labels";
@@ -11,12 +13,20 @@ import type { View } from "./survey";
 import type { Colour, Theme } from "./theme";
 import type { Giant, Pointed } from "./renderer";
 
+/** A token that may come next. */
+export interface Output {
+  readonly id: number;
+  /** Ready to be drawn. */
+  readonly text: string;
+  readonly probability: number;
+}
+
 /** What the scene is to say in words. */
 export interface Spoken {
   /** The text's tokens, as they are to be read. */
   readonly tokens: readonly string[];
   /** What the model holds likeliest after them. */
-  readonly outputs: readonly { readonly text: string; readonly probability: number }[];
+  readonly outputs: readonly Output[];
 }
 
 /** Pixels of a section's name on the screen. */
@@ -36,6 +46,8 @@ interface Sign {
   readonly id: string;
   readonly section: readonly string[];
   readonly bold: boolean;
+  /** Rows of thin blocks that lie just above it, and leave a word no room where they are small. */
+  readonly above?: number;
 }
 
 export class Signs {
@@ -56,6 +68,7 @@ export class Signs {
       section: path,
       bold: path.length === 1,
     }));
+    const strips = layout.boxes.filter(({ strip }) => strip);
     const blocks = layout.boxes.map((box): Sign => ({
       text: box.block.title,
       at: { x: box.origin.x, y: box.origin.y, z: box.origin.z + box.size.z },
@@ -64,6 +77,7 @@ export class Signs {
       id: box.block.id,
       section: box.block.section,
       bold: false,
+      above: box.strip ? 0 : rowsAbove(box, strips),
     }));
     this.#signs = [...sections, ...blocks].sort((a, b) => a.order - b.order);
   }
@@ -86,7 +100,8 @@ export class Signs {
         const solid = opacityOf(frame, sign.id, sign.section);
         if (solid < 0.3) continue;
         const size = sign.order < 5 ? SECTION : BLOCK;
-        const from = view.project(sign.at);
+        let at = sign.at;
+        let from = view.project(at);
         const to = view.project(sign.to);
         if (!from || !to) continue;
         const wide = Math.hypot(to.x - from.x, 0);
@@ -103,6 +118,10 @@ export class Signs {
         const height = (word.height / 2) | 0;
         const width = (height * word.width) / word.height;
         if (!first && wide < 0.6 * width && high < 60) continue;
+        if (sign.above && view.pixels(from.ahead) < height) {
+          at = { ...at, y: at.y - sign.above };
+          from = view.project(at) ?? from;
+        }
         if (!first && sign.order > 2 && sign.order < 5 && wide < 2 * width) continue;
         // Above its corner; a section's also below it, where the name of what is around it stands above.
         for (const standing of sign.order < 5 ? ([ON_SCREEN, BELOW] as const) : ([ON_SCREEN] as const)) {
@@ -111,7 +130,7 @@ export class Signs {
           if (box[2] < 0 || box[0] > view.picture.width || box[3] < 0 || box[1] > view.picture.height) continue;
           if (taken.some((other) => clash(other, box))) continue;
           taken.push(box);
-          labels.add(word, sign.at.x, sign.at.y, sign.at.z, height, standing, 0, solid);
+          labels.add(word, at.x, at.y, at.z, height, standing, 0, solid);
           break;
         }
       }
@@ -180,22 +199,26 @@ export class Signs {
     const solid = opacityOf(frame, box.block.id, box.block.section);
     const along = box.axes.x !== null && box.block.axes[box.axes.x]!.name === "position";
     const height = Math.max(1.2, 0.3 * this.#layout.gap);
-    const x = along ? box.origin.x + box.size.x - 0.5 : box.origin.x;
+    // Below the likeliest's own column, or below the last position.
+    const [likeliest] = outputs;
+    const x = box.origin.x + (along ? box.size.x - 0.5 : Math.min(likeliest!.id, box.size.x - 1));
     outputs.forEach(({ text, probability }, i) => {
-      const word = this.#labels.word(`${text}  ${share(probability)}`, 40, css(i ? theme.muted : theme.ink), !i);
+      const word = this.#labels.word(`${text}  ${chanceWords(probability)}`, 40, css(i ? theme.muted : theme.ink), !i);
       const y = end(box).y + 0.5 + (i + 1.05) * height * 1.15;
       if (word) this.#labels.add(word, x, y, box.origin.z + box.size.z, height, IN_PLANE, 0, solid);
     });
   }
 }
 
-/** A probability in per cent; what is not certain is not rounded to certainty, nor what is possible to nothing. */
-export function share(probability: number): string {
-  const percent = 100 * probability;
-  if (probability === 1 || probability === 0) return `${percent} %`;
-  if (percent > 99.95) return "> 99.9 %";
-  if (percent < 0.05) return "< 0.1 %";
-  return `${percent.toFixed(1)} %`;
+/** How far the thin blocks reach up that lie above a block, one above the other. */
+function rowsAbove(box: BlockBox, strips: readonly BlockBox[]): number {
+  let top = box.origin.y;
+  const over = (strip: BlockBox) => strip.origin.x < end(box).x && box.origin.x < end(strip).x;
+  for (;;) {
+    const next = strips.find((one) => over(one) && end(one).y <= top && top - end(one).y <= 1);
+    if (!next) return box.origin.y - top;
+    top = next.origin.y;
+  }
 }
 
 type Taken = readonly [left: number, top: number, right: number, bottom: number];

@@ -2,9 +2,10 @@
 //
 // Called when the eye has moved or numbers have come, a few times a second; never for every picture.
 
+import { HALF } from "./axes";
 import type { BlockBox } from "./boxes";
 import { slabOf } from "./boxes";
-import { directions, distanceOf, eyeOf, FIELD, rayAt, type Picture } from "./camera";
+import { directions, distanceOf, eyeOf, rayAt, type Picture } from "./camera";
 import type { Pose } from "./frame";
 import type { Box, Point } from "./geometry";
 import { levelOf, PAGE, pagesAt, placeIn, sheetAt, type Pyramid } from "./pyramid";
@@ -28,7 +29,6 @@ export class View {
   readonly #back: Point;
   readonly #right: Point;
   readonly #up: Point;
-  readonly #half = Math.tan((FIELD / 2) * (Math.PI / 180));
   readonly #halfWide: number;
   readonly #halfHigh: number;
   readonly #shorter: number;
@@ -40,13 +40,13 @@ export class View {
     this.#eye = eyeOf(pose);
     ({ back: this.#back, right: this.#right, up: this.#up } = directions(pose));
     this.#shorter = Math.min(picture.width, picture.height);
-    this.#halfWide = (this.#half * picture.width) / this.#shorter;
-    this.#halfHigh = (this.#half * picture.height) / this.#shorter;
+    this.#halfWide = (HALF * picture.width) / this.#shorter;
+    this.#halfHigh = (HALF * picture.height) / this.#shorter;
   }
 
   /** Pixels that a cell takes at a distance in front of the eye. */
   pixels(ahead: number): number {
-    return this.#shorter / 2 / this.#half / ahead;
+    return this.#shorter / 2 / HALF / ahead;
   }
 
   /** How far in front of the eye a point is. */
