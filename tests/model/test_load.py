@@ -134,7 +134,7 @@ def test_a_device_map_changes_no_number(tmp_path: Path, name: str) -> None:
     assert torch.equal(last_stage(model), captured(name).vectors[last])
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16", torch.bfloat16])
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16", torch.bfloat16])
 def test_the_type_of_the_weights_can_be_chosen(saved: Path, dtype: Any) -> None:
     model = load_model(saved, dtype=dtype)
     assert model.dtype == str(dtype).removeprefix("torch.")
@@ -424,7 +424,7 @@ def test_options_of_loading_do_not_go_with_a_model_that_is_loaded(option: dict[s
 @pytest.mark.parametrize("dtype", ["float99", "int8", "fp16", 16])
 def test_a_type_that_does_not_exist_is_refused(saved: Path, dtype: Any) -> None:
     assert refusal(saved, InputError, dtype=dtype) == (
-        f"dtype {dtype!r} was given; it is one of auto, float32, float16, bfloat16."
+        f"dtype {dtype!r} was given; it is one of auto, float64, float32, float16, bfloat16."
     )
 
 

@@ -46,7 +46,7 @@ class ModelOptions:
     ] = None
     revision: Annotated[str | None, option("--revision", "Branch, tag or commit on the hub.", panel=_MODEL)] = None
     dtype: Annotated[
-        str | None, option("--dtype", "float32, bfloat16, float16 or auto (the weights' own).", panel=_MODEL)
+        str | None, option("--dtype", "float64, float32, bfloat16, float16 or auto (the weights' own).", panel=_MODEL)
     ] = None
     device: Annotated[
         str | None, option("--device", "Such as cuda or mps; the processor by default.", panel=_MODEL)
