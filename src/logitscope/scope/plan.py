@@ -23,7 +23,7 @@ from logitscope.readout import Request
 from logitscope.trace import Tokens
 from logitscope.trace.statistics import DERIVED, STATISTICS
 
-__all__ = ["DEFAULT_TOP_K", "Keywords", "Plan", "plan_trace", "tokens_of"]
+__all__ = ["DEFAULT_TOP_K", "Keywords", "Plan", "plan_trace", "tokens_of", "whole"]
 
 DEFAULT_TOP_K = 10
 
@@ -89,10 +89,12 @@ class Plan:
         """The token after each position of the text; −1 after the last."""
         return np.append(self.tokens.ids[1:], -1)
 
-    @property
-    def context_lengths(self) -> np.ndarray:
-        """int32: how many tokens the model sees at each position asked for, that one included."""
-        lengths = [[one.context_length(int(p)) for p in self.inside(one)] for one in self.windows]
+    def context_lengths(self, positions: np.ndarray) -> np.ndarray:
+        """int32: how many tokens the model sees at each of some positions, which ascend, that one included."""
+        lengths = [
+            [one.context_length(int(p)) for p in positions[(positions >= one.first) & (positions < one.stop)]]
+            for one in self.windows
+        ]
         return np.concatenate([np.array(some, np.int32) for some in lengths])
 
 
@@ -135,7 +137,7 @@ def plan_trace(
     # Of given ids one is the prefix, whatever special ones follow it; a tokenizer may put several before a text.
     n_prefix = 0 if prefix == "none" else 1 if text is None else int(np.argmin([*tokens.special, False]))
     context = _context(model, window)
-    stride = None if stride is None else _whole(stride, "stride")
+    stride = None if stride is None else whole(stride, "stride")
     windows = plan_windows(len(tokens), context, stride, n_prefix)
     step = windows[1].stop - windows[0].stop if len(windows) > 1 else 0
     return Plan(
@@ -178,7 +180,7 @@ def _top_k(model: Model, top_k: int | None) -> int:
     n = model.n_tokens
     if top_k is None:
         return min(DEFAULT_TOP_K, n)
-    if not 1 <= _whole(top_k, "top_k") <= n:
+    if not 1 <= whole(top_k, "top_k") <= n:
         raise InputError(f"top_k={top_k} was given; it must be from 1 to {n}, the tokens of this model's vocabulary.")
     return top_k
 
@@ -186,7 +188,7 @@ def _top_k(model: Model, top_k: int | None) -> int:
 def _watched(model: Model, token: str | int) -> int:
     if isinstance(token, str):
         return model.tokeniser.token_id(token)
-    if not 0 <= _whole(token, "token id") < model.n_tokens:
+    if not 0 <= whole(token, "token id") < model.n_tokens:
         raise InputError(f"token id {token} was named, but this model's vocabulary is 0 to {model.n_tokens - 1}.")
     return int(token)
 
@@ -195,7 +197,7 @@ def _context(model: Model, window: int | None) -> int:
     limit = model.anatomy.context_window
     if window is None:
         return limit
-    if _whole(window, "window") < 1 or (limit and window > limit):
+    if whole(window, "window") < 1 or (limit and window > limit):
         most = f"1 to {limit}, what this model can read at once" if limit else "at least 1"
         raise InputError(f"a window of {window} tokens was asked for; it must be {most}.")
     return window
@@ -206,7 +208,7 @@ def _positions(positions: Iterable[int] | slice | None, length: int) -> np.ndarr
         return np.arange(length, dtype=np.int32)
     if isinstance(positions, slice):
         return _stretch(positions, length)
-    given = [_whole(p, "position") for p in positions]
+    given = [whole(p, "position") for p in positions]
     for p in given:
         if not -length <= p < length:
             raise InputError(f"position {p} was asked for, but the text has {length} tokens (0 to {length - 1}).")
@@ -217,7 +219,7 @@ def _positions(positions: Iterable[int] | slice | None, length: int) -> np.ndarr
 
 def _stretch(positions: slice, length: int) -> np.ndarray:
     """Positions as a Python slice takes them; one that begins outside the text is a mistake, not an empty list."""
-    start, stop, step = (None if end is None else _whole(end, "position") for end in (
+    start, stop, step = (None if end is None else whole(end, "position") for end in (
         positions.start, positions.stop, positions.step
     ))  # fmt: skip
     if step == 0:
@@ -229,7 +231,7 @@ def _stretch(positions: slice, length: int) -> np.ndarray:
     return chosen
 
 
-def _whole(number: Any, what: str) -> int:
+def whole(number: Any, what: str) -> int:
     """A whole number of any library's kind; others are not rounded."""
     try:
         return operator.index(number)

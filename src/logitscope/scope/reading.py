@@ -132,21 +132,24 @@ class Reading:
             return read(stages, positions)
         return self.prefix.complete(self.plan, stages, positions, read)
 
-    def trace(self, stages: Sequence[str], arrays: Mapping[str, np.ndarray]) -> Trace:
-        """The Trace of some stages at every position that was asked for."""
+    def trace(
+        self, stages: Sequence[str], arrays: Mapping[str, np.ndarray], positions: np.ndarray | None = None
+    ) -> Trace:
+        """The Trace of some stages at some positions, by default all that were asked for."""
         plan = self.plan
+        at = plan.positions if positions is None else positions
         named = [array for name, array in arrays.items() if STATISTICS[name].is_id]
         named += [plan.tokens.ids, np.array(plan.request.watch, np.int32)]
         return Trace(
             tokens=plan.tokens,
             stages=tuple(stages),
-            positions=plan.positions,
+            positions=at,
             arrays=arrays,
             vocabulary=self.model.tokeniser.vocabulary(_distinct(named)),
             provenance=self.provenance,
             watched=plan.request.watch,
-            context_lengths=plan.context_lengths,
-            seams=tuple(w.first for w in plan.windows[1:] if w.first in plan.positions),
+            context_lengths=plan.context_lengths(at),
+            seams=tuple(w.first for w in plan.windows[1:] if w.first in at),
         )
 
     @cached_property

@@ -23,7 +23,7 @@ from logitscope.model.model import Model
 from logitscope.scope.batches import read_many
 from logitscope.scope.following import read_following
 from logitscope.scope.increments import read_increments
-from logitscope.scope.pieces import read_pieces
+from logitscope.scope.pieces import first_of, read_pieces
 from logitscope.scope.plan import Keywords, plan_trace, tokens_of
 from logitscope.scope.reading import read_whole
 from logitscope.scope.remembered import Remembered
@@ -152,11 +152,13 @@ class Scope:
         progress: Callable[[int, int], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         prefix: Remembered | None = None,
+        first: Iterable[int] | Callable[[], Iterable[int]] | None = None,
         **asked: Unpack[Keywords],
     ) -> Iterator[Trace]:
-        """The same as `trace`, a few stages at a time, so that something can be shown at once.
+        """The same as `trace`, a little at a time, so that something can be shown at once.
 
-        First the last stage at every position, then earlier stages down to the first. `logitscope.trace.merge` puts
+        First the last stage at every position, then earlier stages down to the first; or, with `first`, all earlier
+        stages at the positions that somebody looks at, then at those around them. `logitscope.trace.merge` puts
         pieces together, all of them or those that are there already; each number is that of `trace` but for the order
         in which fp32 products are summed. What was asked for is checked here; the model runs when the first piece is
         taken.
@@ -168,6 +170,9 @@ class Scope:
             cancelled: asked between the model's blocks and between vocabulary tiles; once it says yes, `Cancelled` is
                 raised.
             prefix: what `remember` returned; in use until the last piece was taken or the iterator is closed.
+            first: positions of the text that are wanted before all others, in this order, negative ones from its end,
+                or a function that says which they are now, asked before every piece; those not asked for are passed
+                over. It changes the order alone, and no number.
             asked: further keywords of `trace`.
 
         Raises:
@@ -176,7 +181,9 @@ class Scope:
             Cancelled: `cancelled` said so.
         """
         plan = plan_trace(self.model, text, ids, **asked)
-        return read_pieces(self.model, plan, progress=progress, cancelled=cancelled, prefix=prefix)
+        return read_pieces(
+            self.model, plan, progress=progress, cancelled=cancelled, prefix=prefix, first=first_of(first)
+        )
 
     def trace_many(
         self,

@@ -26,6 +26,7 @@ __all__ = [
     "Failure",
     "Fill",
     "FillRequest",
+    "FirstRequest",
     "Limits",
     "ModelCard",
     "Progress",
@@ -59,6 +60,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Wanted = Annotated[str, StringConstraints(max_length=1_000)] | TokenId | Annotated[list[TokenId], Field(max_length=256)]
 """A token or word: its text, which may be several tokens, or its id or ids."""
+First = Annotated[list[Annotated[int, Field(ge=-MAX_IDS, lt=MAX_IDS)]], Field(max_length=MAX_IDS)]
 Nats = Annotated[float | None, Field(description="Natural-log probability in nats; null where it is not finite.")]
 
 
@@ -143,6 +145,16 @@ class TraceRequest(Reading):
     """Tokens that the model reads at once; null for its context."""
     stride: Annotated[int | None, Field(ge=1, le=MAX_IDS)] = None
     """New tokens per further window of a longer text; null for half a window."""
+    first: First | None = None
+    """Positions that are wanted before all others, in this order, negative ones from the end: after the last stage at
+    all positions, all stages are read there and then around there. Null for stage after stage at all positions. It
+    changes the order of the pieces alone; those that are not read are passed over, and a file is made all at once."""
+
+
+class FirstRequest(Said):
+    """Says which positions are wanted first now, of the trace that the same page is being sent."""
+
+    first: First
 
 
 class SaveRequest(TraceRequest):

@@ -19,6 +19,7 @@ from logitscope.editing import replace
 from logitscope.errors import InputError
 from logitscope.samples import NAMES, sample
 from logitscope.scope import Scope
+from logitscope.scope.pieces import First
 from logitscope.scope.plan import Plan, plan_trace
 from logitscope.scope.remembered import Remembered
 from logitscope.server.answers import refuse
@@ -30,6 +31,7 @@ from logitscope.server.contract import (
     Failure,
     Fill,
     FillRequest,
+    FirstRequest,
     ModelCard,
     Progress,
     Reading,
@@ -75,6 +77,18 @@ class Served:
     tokenise: Tokenising
 
 
+@dataclass
+class _Wanted:
+    """Which positions a page wants first, at any moment; set in the event loop and asked for in the model's thread."""
+
+    first: list[int] | None
+
+    @property
+    def asked(self) -> First | None:
+        """What a reading by positions asks."""
+        return None if self.first is None else lambda: self.first or ()
+
+
 class Desk:
     """Takes requests and hands out jobs.
 
@@ -103,6 +117,7 @@ class Desk:
         self.walkthrough = Walkthrough(self, settings)
         self._open = 0
         self._latest: dict[tuple[str, str], Job] = {}
+        self._wanted: dict[str, _Wanted] = {}
 
     def cards(self) -> list[ModelCard]:
         """The models, in the order in which they were given."""
@@ -121,6 +136,7 @@ class Desk:
         """Frames of pieces."""
         served = self.find(asked.model)
         options = self._options(asked)
+        wanted = _Wanted(asked.first)
 
         def compute(job: Job) -> Chunks:
             def tell(done: int, total: int) -> None:
@@ -128,14 +144,28 @@ class Desk:
 
             plan = self._checked(served, options)
             with self._remembered(served, page) as prefix:
-                pieces = served.scope.pieces(**options, progress=tell, cancelled=job.cancelled, prefix=prefix)
+                pieces = served.scope.pieces(
+                    **options, progress=tell, cancelled=job.cancelled, prefix=prefix, first=wanted.asked
+                )
                 with closing(cast("Generator[Trace, None, None]", pieces)):  # else it might hold on to the prefix
                     tell(0, len(plan.stages) * len(plan.positions))  # everything was checked: the answer begins
                     for piece in pieces:
                         yield frame(Kind.PIECE, to_bytes(piece))
             yield END
 
-        return self.submit(served.worker, compute, "trace", page)
+        job = self.submit(served.worker, compute, "trace", page)
+        if page is not None:
+            self._wanted[page] = wanted
+            job.on_close.append(lambda: self._settle(page, wanted))
+        return job
+
+    def prefer(self, asked: FirstRequest, page: str | None) -> bool:
+        """Lets positions go first of what a page is being sent; false where nothing is, or not by positions."""
+        wanted = self._wanted.get(page or "")
+        if wanted is None or wanted.first is None:
+            return False
+        wanted.first = asked.first
+        return True
 
     def save(self, asked: SaveRequest, page: str | None) -> Job:
         """A whole trace as the bytes of a file."""
@@ -275,7 +305,7 @@ class Desk:
             yield prefix
 
     def _options(self, asked: TraceRequest) -> dict[str, Any]:
-        return asked.model_dump(exclude={"model", "format"})
+        return asked.model_dump(exclude={"model", "format", "first"})
 
     def _checked(self, served: Served, options: Mapping[str, Any]) -> Plan:
         """What will be read, if it is not too much."""
@@ -295,6 +325,10 @@ class Desk:
             self._latest[what, page] = job
             job.on_close.append(lambda: self._forget((what, page), job))
         return job
+
+    def _settle(self, page: str, wanted: _Wanted) -> None:
+        if self._wanted.get(page) is wanted:
+            del self._wanted[page]
 
     def _forget(self, strand: tuple[str, str], job: Job) -> None:
         if self._latest.get(strand) is job:

@@ -29,6 +29,7 @@ from logitscope.server.contract import (
     Change,
     Fill,
     FillRequest,
+    FirstRequest,
     ModelCard,
     ReplaceRequest,
     SampleRequest,
@@ -102,10 +103,19 @@ def api(desk: Desk) -> APIRouter:
         responses=computed | _FRAMES,
         response_class=Response,
         summary="The readouts of a text, piece by piece: the last stage first",
-        description="Frames of kind 0 are pieces, which merge; frames of kind 1 are Progress.",
+        description="Frames of kind 0 are pieces, which merge; frames of kind 1 are Progress. After the last stage "
+        "come those before it at all positions or, with `first`, all stages at the positions that are looked at.",
     )
     async def trace(asked: TraceRequest, page: PageId = None) -> Response:
         return Reply(desk.trace(asked, page), MEDIA_TYPE)
+
+    @router.post(
+        "/first",
+        summary="Which positions are wanted first now",
+        description="Of the trace that the same page is being sent; false where there is none, or not with `first`.",
+    )
+    async def first(asked: FirstRequest, page: PageId = None) -> bool:
+        return desk.prefer(asked, page)
 
     @router.post(
         "/save",

@@ -66,9 +66,29 @@ export interface paths {
         put?: never;
         /**
          * The readouts of a text, piece by piece: the last stage first
-         * @description Frames of kind 0 are pieces, which merge; frames of kind 1 are Progress.
+         * @description Frames of kind 0 are pieces, which merge; frames of kind 1 are Progress. After the last stage come those before it at all positions or, with `first`, all stages at the positions that are looked at.
          */
         post: operations["trace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/first": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Which positions are wanted first now
+         * @description Of the trace that the same page is being sent; false where there is none, or not with `first`.
+         */
+        post: operations["first"];
         delete?: never;
         options?: never;
         head?: never;
@@ -498,6 +518,10 @@ export interface components {
              */
             bos?: boolean;
         };
+        /** @description Says which positions are wanted first now, of the trace that the same page is being sent. */
+        FirstRequest: {
+            first: number[];
+        };
         /** @description A model's computation: every block, each after those that it is computed from. */
         Graph: {
             /** @description `gpt2` or `llama`. */
@@ -787,6 +811,12 @@ export interface components {
             /** @description New tokens per further window of a longer text; null for half a window. */
             stride?: number | null;
             /**
+             * @description Positions that are wanted before all others, in this order, negative ones from the end: after the last stage at
+             *     all positions, all stages are read there and then around there. Null for stage after stage at all positions. It
+             *     changes the order of the pieces alone; those that are not read are passed over, and a file is made all at once.
+             */
+            first?: number[] | null;
+            /**
              * @description `safetensors` is the trace file, which opens again; `html` a page of it; the others are for other programs.
              * @default safetensors
              * @enum {string}
@@ -939,6 +969,12 @@ export interface components {
             window?: number | null;
             /** @description New tokens per further window of a longer text; null for half a window. */
             stride?: number | null;
+            /**
+             * @description Positions that are wanted before all others, in this order, negative ones from the end: after the last stage at
+             *     all positions, all stages are read there and then around there. Null for stage after stage at all positions. It
+             *     changes the order of the pieces alone; those that are not read are passed over, and a file is made all at once.
+             */
+            first?: number[] | null;
         };
         /** @description How far a request is: the payload of a frame of kind 1 of `/api/trace`. */
         Progress: {
@@ -991,6 +1027,7 @@ export type Explanation = components['schemas']['Explanation'];
 export type Failure = components['schemas']['Failure'];
 export type Fill = components['schemas']['Fill'];
 export type FillRequest = components['schemas']['FillRequest'];
+export type FirstRequest = components['schemas']['FirstRequest'];
 export type Graph = components['schemas']['Graph'];
 export type GraphAxis = components['schemas']['GraphAxis'];
 export type GraphBlock = components['schemas']['GraphBlock'];
@@ -1444,6 +1481,105 @@ export interface operations {
             };
             /** @description Busy: `Retry-After` says when to ask again. Or the server is being stopped. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    first: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any name of one open page. A newer request of the same page to the same route takes the place of its older one, and what was computed of an unchanged beginning of a text is kept for it. A page that shows two texts or two models at once uses a name for each. */
+                "X-Logitscope-Page"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FirstRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": boolean;
+                };
+            };
+            /** @description The request cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked by a page of another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The request did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description More than this server allows, or than there is memory for. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not the type of body that is read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Asked under a name that is not this server's. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Something in the request does not fit. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description A defect of the server. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

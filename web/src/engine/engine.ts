@@ -44,6 +44,11 @@ export interface Engine {
   texts(signal: AbortSignal): Promise<readonly StartingText[]>;
   tokenise(request: TokeniseRequest, signal: AbortSignal, lane?: string): Promise<Tokenised>;
   trace(request: TraceRequest, signal: AbortSignal, lane?: string): AsyncIterable<TracePiece>;
+  /**
+   * Of what a lane's trace still has to read, these positions go first from now on; only where it was asked for with
+   * `first`. Where nothing is being read, or everything is there at once, it says nothing.
+   */
+  prefer(first: readonly number[], lane?: string): void;
   /** How a text goes on, token by token. */
   sample(request: SampleRequest, signal: AbortSignal, lane?: string): AsyncIterable<Step>;
   /** What becomes of a text when some of its tokens are replaced and all others kept. */

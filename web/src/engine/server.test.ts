@@ -58,6 +58,15 @@ describe("a trace", () => {
     expect(calls[0]!.init.headers).toMatchObject({ "X-Logitscope-Page": "page" });
   });
 
+  it("is told which places are wanted first now, and goes on where that does not arrive", async () => {
+    const { engine, calls } = serving(() => Response.json(true), unreachable);
+    engine.prefer([3, 1], "right");
+    engine.prefer([4]);
+    expect(calls.map(({ path }) => path)).toEqual(["/api/first", "/api/first"]);
+    expect(JSON.parse(calls[0]!.init.body as string)).toEqual({ first: [3, 1] });
+    expect(calls[0]!.init.headers).toMatchObject({ "X-Logitscope-Page": "page.right" });
+  });
+
   it("of another lane has another name of the page", async () => {
     const { engine, calls } = serving(() => framed());
     await all(engine.trace(request, never(), "right"));

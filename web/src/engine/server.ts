@@ -141,6 +141,13 @@ export class ServerEngine implements Engine {
     }
   }
 
+  prefer(first: readonly number[], lane?: string): void {
+    // Nobody waits for it: where it does not arrive, everything is read all the same.
+    void this.#answer("/first", this.#post({ first: [...first] }, new AbortController().signal, lane)).catch(
+      () => undefined,
+    );
+  }
+
   open(file: Blob, signal: AbortSignal): AsyncIterable<TracePiece> {
     const headers = { "Content-Type": "application/octet-stream", "X-Logitscope-Page": this.#page };
     return this.#pieces("/saved", { method: "POST", body: file, headers, signal });

@@ -53,6 +53,9 @@ export class SnapshotEngine implements Engine {
     yield { kind: "piece", piece: atStages(found, shown) };
   }
 
+  /** Everything is there at once. */
+  prefer(): void {}
+
   tokenise = refusing;
   replace = refusing;
   fill = refusing;

@@ -83,6 +83,16 @@ it("withdraws a question whose signal is aborted, and one whose reader stops", a
   expect(heard.at(-1)!.kind).toBe("cancel");
 });
 
+it("says which places are wanted first now, to a worker that there is", async () => {
+  const { engine, heard } = played();
+  engine.prefer([3]);
+  expect(heard).toEqual([]);
+  void engine.trace({ model: "m", text: "x", first: [1] }, never(), "aside").next();
+  await soon();
+  engine.prefer([4, 5], "aside");
+  expect(heard.at(-1)).toMatchObject({ kind: "prefer", first: [4, 5], lane: "aside" });
+});
+
 it("asks nothing where it was withdrawn before", async () => {
   const { engine, heard } = played();
   const asked = engine.models(AbortSignal.abort()).catch((error: unknown) => error);
@@ -164,6 +174,21 @@ describe("who may compute", () => {
     first();
     await third;
     expect(order).toEqual(["withdrawn", "third"]);
+  });
+
+  it("is seen by whoever has the turn", async () => {
+    const line = new Line();
+    const first = await line.turn(never());
+    expect(line.crowded).toBe(false);
+    const second = line.turn(never());
+    const gone = new AbortController();
+    const third = line.turn(gone.signal).catch(() => undefined);
+    expect(line.crowded).toBe(true);
+    gone.abort();
+    await third;
+    first();
+    await second;
+    expect(line.crowded).toBe(false);
   });
 
   it("is the newest question of a lane", async () => {

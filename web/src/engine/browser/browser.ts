@@ -64,6 +64,10 @@ export class BrowserEngine implements Engine {
       yield bytes ? { kind: "piece", piece: readTrace(bytes) } : (value as TracePiece);
   }
 
+  prefer(first: readonly number[], lane = ""): void {
+    this.#worker?.postMessage({ kind: "prefer", id: ++this.#asked, first: [...first], lane });
+  }
+
   async *sample(request: Said.SampleRequest, signal: AbortSignal, lane = ""): AsyncGenerator<Said.Step> {
     for await (const { value } of this.#many("sample", [request, SIGNAL, lane], signal)) yield value as Said.Step;
   }

@@ -6,6 +6,12 @@ import { requireWanted } from "./failures";
 /** One after the other, in the order in which they came. */
 export class Line {
   #last: Promise<void> = Promise.resolve();
+  #waiting = 0;
+
+  /** Whether somebody waits for a turn. */
+  get crowded(): boolean {
+    return this.#waiting > 0;
+  }
 
   /** Waits for its turn; what is returned ends it. Who is withdrawn while waiting has no turn. */
   async turn(signal: AbortSignal): Promise<() => void> {
@@ -15,11 +21,14 @@ export class Line {
     });
     const before = this.#last;
     this.#last = before.then(() => mine);
+    this.#waiting++;
     try {
       await until(before, signal);
     } catch (error) {
       end();
       throw error;
+    } finally {
+      this.#waiting--;
     }
     return end;
   }

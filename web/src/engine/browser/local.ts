@@ -74,6 +74,8 @@ export class LocalEngine implements Engine {
   readonly #loaded = new Map<string, Known>();
   readonly #newest = new Newest();
   readonly #memories = new Map<string, Remembered>();
+  /** Of each lane's trace, the positions that are wanted first now. */
+  readonly #first = new Map<string, { first: readonly number[] | null }>();
   readonly #runs = new Map<string, Activations>();
   #site: Promise<Site> | null = null;
 
@@ -109,19 +111,38 @@ export class LocalEngine implements Engine {
   }
 
   async *trace(request: Said.TraceRequest, signal: AbortSignal, lane = ""): AsyncGenerator<TracePiece> {
-    yield* this.#asking("trace", request.model, lane, signal, async function* (this: LocalEngine, model, wanted) {
-      const plan = planTrace(model.manifest, model.tokeniser, request);
-      const progress: TracePiece[] = [];
-      const tell = (done: number, total: number) => progress.push({ kind: "progress", done, total });
-      tell(0, plan.positions.length * plan.stages.length);
-      yield* progress.splice(0);
-      const memory = this.#memory(request.model, lane);
-      const { versions } = await this.#runtime();
-      for await (const piece of readPieces(model, plan, memory, versions, wanted, tell)) {
-        yield { kind: "piece", piece };
-        yield* progress.splice(0);
-      }
-    });
+    const now = { first: request.first ?? null };
+    this.#first.set(lane, now);
+    try {
+      yield* this.#asking(
+        "trace",
+        request.model,
+        lane,
+        signal,
+        async function* (this: LocalEngine, model, wanted, pass) {
+          const plan = planTrace(model.manifest, model.tokeniser, request);
+          const progress: TracePiece[] = [];
+          const tell = (done: number, total: number) => progress.push({ kind: "progress", done, total });
+          tell(0, plan.positions.length * plan.stages.length);
+          yield* progress.splice(0);
+          const memory = this.#memory(request.model, lane);
+          const { versions } = await this.#runtime();
+          const live = { pass, get first() { return now.first; } }; // prettier-ignore
+          for await (const piece of readPieces(model, plan, memory, versions, wanted, tell, live)) {
+            yield { kind: "piece", piece };
+            yield* progress.splice(0);
+          }
+        },
+      );
+    } finally {
+      if (this.#first.get(lane) === now) this.#first.delete(lane);
+    }
+  }
+
+  prefer(first: readonly number[], lane = ""): void {
+    const now = this.#first.get(lane);
+    // What is read stage after stage goes on so.
+    if (now?.first) now.first = [...first];
   }
 
   async *sample(request: Said.SampleRequest, signal: AbortSignal, lane = ""): AsyncGenerator<Said.Step> {
@@ -220,7 +241,7 @@ export class LocalEngine implements Engine {
     name: string,
     lane: string,
     signal: AbortSignal,
-    answer: (model: Model, signal: AbortSignal) => AsyncIterable<Answer>,
+    answer: (model: Model, signal: AbortSignal, pass: () => Promise<void>) => AsyncIterable<Answer>,
   ): AsyncGenerator<Answer> {
     const question = this.#newest.begin(JSON.stringify([kind, lane]), signal);
     let end: (() => void) | null = null;
@@ -230,8 +251,15 @@ export class LocalEngine implements Engine {
       this.#requireAble(known.manifest, kind);
       known.users++;
       const model = await this.#ready(known, question.signal);
-      end = await known.line.turn(question.signal);
-      yield* answer.call(this, model, question.signal);
+      const { line } = known;
+      end = await line.turn(question.signal);
+      const pass = async () => {
+        if (!line.crowded) return;
+        end?.();
+        end = null;
+        end = await line.turn(question.signal);
+      };
+      yield* answer.call(this, model, question.signal, pass);
     } catch (error) {
       throw plainly(error);
     } finally {
@@ -377,7 +405,8 @@ export class LocalEngine implements Engine {
   /** What is remembered of the text that a lane reads again and again. */
   #memory(model: string, lane: string): Remembered {
     const key = JSON.stringify([model, lane]);
-    const memory = this.#memories.get(key) ?? new Remembered(MEMORY_BYTES);
+    const others = () => [...this.#memories].flatMap(([name, one]) => (JSON.parse(name)[0] === model ? [one] : []));
+    const memory = this.#memories.get(key) ?? new Remembered(MEMORY_BYTES, others);
     this.#memories.delete(key);
     this.#memories.set(key, memory);
     for (const oldest of this.#memories.keys()) {

@@ -18,6 +18,7 @@ export type ToWorker =
   | { readonly kind: "many"; readonly id: number; readonly method: Many; readonly with: readonly unknown[] }
   | { readonly kind: "prepare"; readonly id: number; readonly model: string }
   | { readonly kind: "cancel"; readonly id: number }
+  | { readonly kind: "prefer"; readonly id: number; readonly first: readonly number[]; readonly lane: string }
   /** What the worker asked the store for. */
   | { readonly kind: "stored"; readonly id: number; readonly value: FromStore }
   | { readonly kind: "progress"; readonly id: number; readonly done: number; readonly total: number }

@@ -1,11 +1,11 @@
 // Traces in pieces: what is remembered changes no number and spares the work; windows, placements, withdrawals.
 
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { merge, readTrace, type Trace } from "../../trace";
 import type { TraceRequest } from "../contract";
 import { isAbort } from "../engine";
-import { readPieces } from "./pieces";
+import { readPieces, type Wanted } from "./pieces";
 import { planTrace } from "./plan";
 import type { Model } from "./reader";
 import { Remembered } from "./remembered";
@@ -19,6 +19,7 @@ async function pieces(
   asked: Partial<TraceRequest>,
   memory = new Remembered(1 << 20),
   signal = new AbortController().signal,
+  wanted?: Wanted,
 ): Promise<Trace[]> {
   const plan = planTrace(model.manifest, model.tokeniser, {
     model: "toy",
@@ -28,7 +29,7 @@ async function pieces(
     ...asked,
   });
   const found: Trace[] = [];
-  for await (const piece of readPieces(model, plan, memory, {}, signal, () => undefined)) found.push(piece);
+  for await (const piece of readPieces(model, plan, memory, {}, signal, () => undefined, wanted)) found.push(piece);
   return found;
 }
 
@@ -109,6 +110,112 @@ describe("what is remembered", () => {
       expect(memory.bytes).toBeLessThanOrEqual(400);
       expect(numbers(found)).toEqual(numbers(merge(await pieces(toy().model, { text }))));
     }
+  });
+});
+
+describe("places that somebody looks at", () => {
+  const TEXT = "abcdefghijklmnopqrstuvwxyz";
+  const EARLIER = ["embed", "0.attn", "0.mlp"];
+
+  /** A reading of which every run takes a second, so that a piece holds one position. */
+  function slow(context = 0) {
+    const { model, work } = toy(context);
+    const pace = { tokens: 64, logits: 1, tookTokens: () => undefined, tookLogits: () => undefined };
+    return { model: { ...model, pace } as unknown as Model, work };
+  }
+  const looking = (first: () => readonly number[], pass = async () => undefined): Wanted => ({
+    pass,
+    get first() {
+      return first();
+    },
+  });
+  const places = (found: readonly Trace[]) => found.slice(1).map((piece) => [...piece.positions]);
+  let now = 0;
+  beforeEach(() => {
+    now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => (now += 1000));
+  });
+  afterEach(() => void vi.restoreAllMocks());
+
+  it("are read at all stages after the likelihood of all, then those around them", async () => {
+    const { model, work } = slow();
+    const found = await pieces(model, { text: TEXT }, undefined, undefined, looking(() => [7, 20, -26])); // prettier-ignore
+    expect(found[0]!.stages).toEqual(["1.mlp"]);
+    expect(found[0]!.positions.length).toBe(26);
+    expect(new Set(found.slice(1).map((piece) => piece.stages.join()))).toEqual(new Set([EARLIER.join()]));
+    expect(places(found).slice(0, 8)).toEqual([[7], [20], [0], [1], [6], [8], [19], [21]]);
+    // Every cell once, from one run of the model.
+    expect(sum(work.read)).toBe(4 * 26);
+    expect(work.fed).toEqual([26]);
+    expect(numbers(merge(found))).toEqual(numbers(merge(await pieces(toy().model, { text: TEXT }))));
+  });
+
+  it("change no number, wherever they are", async () => {
+    const asked: [Partial<TraceRequest>, number[]][] = [
+      [{ text: TEXT }, []],
+      [{ text: TEXT, positions: [2, 9, 14] }, [9, 3, 99, 9, -99]],
+      [{ text: TEXT, stages: ["0.mlp"] }, [3]],
+      [{ text: TEXT, stride: 1 }, [25, 0]],
+      [{ text: TEXT, statistics: ["next_logprob"] }, [4]],
+    ];
+    for (const [one, first] of asked)
+      for (const context of [0, 5]) {
+        const found = merge(await pieces(slow(context).model, one, undefined, undefined, looking(() => first))); // prettier-ignore
+        const plain = merge(await pieces(toy(context).model, one));
+        expect(numbers(found), JSON.stringify(one)).toEqual(numbers(plain));
+        expect([...found.contextLengths]).toEqual([...plain.contextLengths]);
+        expect(found.seams).toEqual(plain.seams);
+      }
+  });
+
+  it("go before the rest as soon as they are others", async () => {
+    const { model, work } = slow();
+    let n = 0;
+    const found = await pieces(model, { text: TEXT }, undefined, undefined, looking(() => (++n < 4 ? [4] : [20]))); // prettier-ignore
+    // Asked once whether by positions at all, then before every piece.
+    expect(places(found).slice(0, 5)).toEqual([[4], [3], [20], [19], [21]]);
+    expect(sum(work.read)).toBe(4 * 26);
+  });
+
+  it("are not read again after a question that was withdrawn, and others may go between", async () => {
+    const { model, work } = slow();
+    const memory = new Remembered(1 << 20);
+    const controller = new AbortController();
+    let n = 0;
+    const pass = async () => void (++n === 3 && controller.abort());
+    const wanted = looking(() => [9, 12], pass);
+    await pieces(model, { text: TEXT }, memory, controller.signal, wanted).catch(() => undefined);
+    expect(sum(work.read)).toBe(26 + 2 * EARLIER.length);
+    const again = await pieces(
+      model,
+      { text: TEXT },
+      memory,
+      undefined,
+      looking(() => [20]),
+    );
+    // What is remembered comes with the first of the new ones.
+    expect(places(again).slice(0, 2)).toEqual([[9, 12, 20], [19]]);
+    expect(sum(work.read)).toBe(4 * 26);
+    expect(numbers(merge(again))).toEqual(numbers(merge(await pieces(toy().model, { text: TEXT }))));
+  });
+
+  it("take one run of the model for a second question about the same text", async () => {
+    const { model, work } = toy();
+    const memories: Remembered[] = [];
+    const [own, aside] = [0, 1].map(() => new Remembered(1 << 20, () => memories));
+    memories.push(own!, aside!);
+    await pieces(model, { text: TEXT }, own);
+    const held = own!.bytes;
+    expect(work.fed).toEqual([26]);
+    const asked = { text: TEXT, positions: [12], watch: [3] };
+    const found = await pieces(model, asked, aside);
+    expect(work.fed).toEqual([26, 1]);
+    expect(numbers(merge(found))).toEqual(numbers(merge(await pieces(toy().model, asked))));
+    // Keys and values of the whole text are held once.
+    expect(own!.bytes).toBe(held);
+    expect(aside!.bytes).toBeLessThan(26 * 2 * 2 * 4);
+    await pieces(model, { text: `${TEXT.slice(0, 20)}ax`, positions: [21] }, aside);
+    expect(work.fed).toEqual([26, 1, 2]);
   });
 });
 

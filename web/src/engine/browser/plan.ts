@@ -85,11 +85,9 @@ export function inside(positions: Int32Array, window: Window): Int32Array {
   return positions.filter((position) => window.first <= position && position < window.stop);
 }
 
-/** How many tokens the model sees at each position asked for, that one included. */
-export function contextLengths(plan: Plan): Int32Array {
-  return Int32Array.from(
-    plan.windows.flatMap((window) => [...inside(plan.positions, window)].map((p) => rowOf(window, p) + 1)),
-  );
+/** How many tokens the model sees at each of some positions, that one included. */
+export function contextLengths(windows: readonly Window[], positions: Int32Array): Int32Array {
+  return Int32Array.from(windows.flatMap((window) => [...inside(positions, window)].map((p) => rowOf(window, p) + 1)));
 }
 
 function stagesOf(all: readonly string[], asked: TraceRequest, modelClass: string): string[] {

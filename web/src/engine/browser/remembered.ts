@@ -25,14 +25,19 @@ interface Kept {
 
 export class Remembered {
   readonly #limit: number;
+  readonly #others: () => Iterable<Remembered>;
   #ids: readonly number[] = [];
   #held: KeyValues = NOTHING;
   /** What was used longest ago stands first. */
   readonly #kept = new Map<string, Kept>();
 
-  /** @param limit bytes that may be kept. */
-  constructor(limit: number) {
+  /**
+   * @param limit bytes that may be kept.
+   * @param others of the same model, whose keys and values serve as well: a text that two questions are about is run once.
+   */
+  constructor(limit: number, others: () => Iterable<Remembered> = () => []) {
     this.#limit = limit;
+    this.#others = others;
   }
 
   /** Memory in use. */
@@ -58,7 +63,12 @@ export class Remembered {
     const { io } = model.manifest;
     const width = io.d_model;
     const ids = fed.slice(0, rows.at(-1)! + 1);
-    const common = this.#common(fed);
+    let source: Remembered = this;
+    let common = this.#common(fed);
+    for (const other of this.#others()) {
+      const length = other.#common(fed);
+      if (length > common) [source, common] = [other, length];
+    }
     const begin = Math.min(common, rows[0]!);
     const found = new Map(stages.map((name) => [name, new Float32Array(rows.length * width)]));
     const indices = stages.map((name) => io.stages.indexOf(name));
@@ -72,9 +82,10 @@ export class Remembered {
         });
       }
     };
-    const held = await extend(model, cropped(this.#held, begin, io), ids.slice(begin), take, signal);
-    // What is held stays until more is: one position read early in a text must not cost the keys of the rest.
-    if (held.length >= common) {
+    const held = await extend(model, cropped(source.#held, begin, io), ids.slice(begin), take, signal);
+    // What is held stays until more is: one position read early in a text must not cost the keys of the rest. What another
+    // one holds is not held twice.
+    if (held.length > common || (held.length === common && source === this)) {
       const fits = held.keys.byteLength + held.values.byteLength <= this.#limit;
       [this.#held, this.#ids] = fits ? [held, ids] : [NOTHING, []];
       this.#makeRoom();

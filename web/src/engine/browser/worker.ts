@@ -77,6 +77,9 @@ host.onmessage = ({ data }) => {
     case "cancel":
       questions.get(data.id)?.abort();
       return;
+    case "prefer":
+      engine.prefer(data.first, data.lane);
+      return;
     case "stored":
       awaited.get(data.id)?.resolve(data.value);
       return;
