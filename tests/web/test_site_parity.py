@@ -1,16 +1,14 @@
 """The page's engine in a real browser beside the library: 200 texts, every statistic at every stage.
 
-Ids, tokens and spans are equal; log-probabilities and divergences agree to 1e-4 nats; ranks and the likeliest tokens
-are equal, but for tokens whose logits are closer than that. On a few texts the library's fp32 is no better than that:
-what the model never read makes its residual stream large, and a divergence of 36 nats hangs on every digit. There
-float64 decides: the page has to be that close to it, closer than the library, or as close as the numeric contract asks
-of fp32 (1e-5 times the largest logit, for divergences). The result keeps what was found.
+The page runs the model in float64, as its card says, and so does the library here. Ids, tokens and spans are equal;
+log-probabilities and divergences agree to 1e-4 nats; ranks and the likeliest tokens are equal, but for tokens whose
+logits are closer than that. In the library's usual fp32 the same texts come out a little further from float64 than the
+page is, since what the model never read makes its residual stream large: how far is kept beside what was found.
 """
 
 from __future__ import annotations
 
 import base64
-import copy
 import importlib.util
 import json
 import shutil
@@ -128,20 +126,19 @@ class Report:
 
     Attributes:
         largest: by statistic, the largest disagreement of page and library, and the beginning of the text.
-        rounded: what is beyond the bound, by statistic and text: how far apart page and library are, library and
-            float64, page and float64.
+        rounded: by statistic, the largest disagreement of the page and the library in fp32, and the text's beginning.
         ties: ranks and likeliest tokens that differ between logits that cannot be told apart.
     """
 
     largest: dict[str, tuple[float, str]] = field(default_factory=dict)
-    rounded: dict[str, dict[str, tuple[float, float, float]]] = field(default_factory=dict)
+    rounded: dict[str, tuple[float, str]] = field(default_factory=dict)
     ties: int = 0
 
 
 @pytest.fixture(scope="module")
-def exact(tales: Scope) -> Scope:
-    """The same model in float64."""
-    return logitscope.load(copy.deepcopy(tales.model.hf).double(), tokenizer=tales.model.tokeniser.hf)
+def exact() -> Scope:
+    """The embedded model, computed as the page computes it."""
+    return logitscope.load("embedded:tales", dtype="float64")
 
 
 @pytest.fixture(scope="session")
@@ -200,9 +197,9 @@ def logits_of(scope: Scope, ids: np.ndarray, stage: str, position: int) -> np.nd
     return logits
 
 
-def compare(scope: Scope, exact: Scope, text: str, said: dict[str, Any], report: Report) -> None:
+def compare(scope: Scope, rounding: Scope, text: str, said: dict[str, Any], report: Report) -> None:
     """Hold one text against the library, and note how far apart they are."""
-    want, truth = scope.trace(text, subblocks=True), None
+    want, rounded = scope.trace(text, subblocks=True), rounding.trace(text, subblocks=True)
     words = repr(text[:40])
     assert said["ids"] == want.ids.tolist(), words
     assert said["tokens"] == list(want.tokens), words
@@ -214,26 +211,23 @@ def compare(scope: Scope, exact: Scope, text: str, said: dict[str, Any], report:
     for name in want.arrays:
         ours, theirs = np.asarray(want[name]), array(said, name)
         assert ours.shape == theirs.shape, (name, words)
+        counts = clear if name.startswith("final_") else np.full_like(clear, True)
         if name in IDS:
             likeliest(want, said, report, words)
-            continue
-        counts = clear if name.startswith("final_") else slice(None)
-        if name in RANKS:
-            ours = np.where(clear, ours, theirs) if name.startswith("final_") else ours
-            for stage, position in zip(*np.nonzero(ours != theirs), strict=True):
+        elif name in RANKS:
+            for stage, position in zip(*np.nonzero((ours != theirs) & counts), strict=True):
                 tied(scope, want, name, int(stage), int(position), int(ours[stage, position] - theirs[stage, position]))
                 report.ties += 1
-            continue
-        assert (np.isnan(ours) == np.isnan(theirs)).all(), (name, words)
-        apart = furthest(ours[:, counts], theirs[:, counts])
-        report.largest[name] = max(report.largest.get(name, (0.0, "")), (apart, words))
-        if apart > EXACT:
-            truth = truth or exact.trace(text, subblocks=True)
-            right = np.asarray(truth[name])[:, counts]
-            own, its = furthest(ours[:, counts], right), furthest(theirs[:, counts], right)
-            report.rounded.setdefault(name, {})[words] = (apart, own, its)
-            contract = (1e-5 if name.startswith(("kl", "entropy")) else 1e-6) * float(np.abs(want["top_logits"]).max())
-            assert its <= max(EXACT, own, contract), (name, words, apart, own, its)
+        else:
+            assert (np.isnan(ours) == np.isnan(theirs)).all(), (name, words)
+            apart = furthest(ours[:, counts], theirs[:, counts])
+            assert apart <= EXACT, (name, words, apart)
+            note(report.largest, name, apart, words)
+            note(report.rounded, name, furthest(np.asarray(rounded[name])[:, counts], theirs[:, counts]), words)
+
+
+def note(largest: dict[str, tuple[float, str]], name: str, apart: float, words: str) -> None:
+    largest[name] = max(largest.get(name, (0.0, "")), (apart, words))
 
 
 def furthest(a: np.ndarray, b: np.ndarray) -> float:
@@ -273,9 +267,7 @@ def test_two_hundred_texts_have_the_librarys_numbers(
     (tmp_path / "texts.json").write_text(json.dumps(read))  # pytest keeps the folder: what failed can be looked at
     report = Report()
     for text in read:
-        compare(tales, exact, text, asked(page, "embedded:tales", text), report)
+        compare(exact, tales, text, asked(page, "embedded:tales", text), report)
     for name, found in vars(report).items():
         record_property(name, found)
         print(name, found)
-    beyond = {words for found in report.rounded.values() for words in found}
-    assert len(beyond) <= N_TEXTS // 10

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 
 from logitscope.export.decode import logits
-from logitscope.export.nodes import BOOL, FLOAT, INT32, INT64, Nodes, Value, ints
+from logitscope.export.nodes import BOOL, DOUBLE, FLOAT, INT32, INT64, Nodes, Value, ints
 from logitscope.export.weights import Weights
 from logitscope.model.model import Model
 from logitscope.trace.statistics import STATISTICS
@@ -88,8 +88,8 @@ def readout_graph(model: Model, weights: Weights) -> onnx.ModelProto:
 
 
 def total(nodes: Nodes, values: Value, n_axes: int, n: int) -> Value:
-    """Sums along the last axis, first within runs of about √n: a runtime adds one number after the other, and the
-    rounding of thousands of additions would show.
+    """Sums along the last axis, first within runs of about √n and then of those in float64: a runtime adds one number
+    after the other, and the rounding of thousands of additions would show.
 
     Args:
         values: with so many axes.
@@ -103,8 +103,10 @@ def total(nodes: Nodes, values: Value, n_axes: int, n: int) -> Value:
     whole = n - n % run
     body = values if whole == n else values.slice(n_axes - 1, 0, whole)
     parted = nodes("Reshape", body, ints(*[0] * (n_axes - 1), -1, run))
-    found = parted.sum(-1).sum(-1)
-    return found if whole == n else found + values.slice(n_axes - 1, whole, n).sum(-1)
+    found = parted.sum(-1).cast(DOUBLE).sum(-1)
+    if whole < n:
+        found = found + values.slice(n_axes - 1, whole, n).sum(-1).cast(DOUBLE)
+    return found.cast(FLOAT)
 
 
 def moments(nodes: Nodes, z: Value, n_axes: int, n: int) -> tuple[Value, Value]:
