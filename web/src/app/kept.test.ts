@@ -11,6 +11,7 @@ function counted() {
   const asked: string[] = [];
   const engine = {
     models: async () => [],
+    prefer: () => undefined,
     async *trace(request: TraceRequest): AsyncGenerator<TracePiece> {
       asked.push(request.text!);
       yield { kind: "progress", done: 0, total: 1 };

@@ -3,15 +3,17 @@
 import type { Engine, TracePiece, TraceRequest } from "../engine";
 
 /** What following one question needs of an engine. */
-export type Tracing = Pick<Engine, "models" | "trace">;
+export type Tracing = Pick<Engine, "models" | "trace" | "prefer">;
 
 /** An engine's traces, the last `most` of them kept; one that was not read to its end is not. */
 export function keeping(engine: Tracing, most = 32): Tracing {
   const kept = new Map<string, readonly TracePiece[]>();
   return {
     models: (signal) => engine.models(signal),
+    prefer: (first, lane) => engine.prefer(first, lane),
     async *trace(request: TraceRequest, signal: AbortSignal, lane?: string) {
-      const key = JSON.stringify(request);
+      // What comes first is no part of what is asked.
+      const key = JSON.stringify({ ...request, first: null });
       const known = kept.get(key);
       if (known) {
         kept.delete(key);

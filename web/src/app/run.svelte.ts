@@ -2,7 +2,7 @@
 // older text stays until the first piece of the new one is there.
 
 import { EngineError, isAbort, pause, whenBack, type TraceRequest } from "../engine";
-import { merge, type Trace } from "../trace";
+import { Growing, type Trace } from "../trace";
 import type { Tracing } from "./kept";
 
 /** What the page says that it is doing. */
@@ -19,9 +19,14 @@ export type Status =
 const AGAIN = 150;
 const TIMES = 5;
 
+/** Milliseconds between two messages of where the reader looks while they scroll. */
+const GLANCE = 80;
+
 export class Run {
-  /** What is known, of `asked` or still of an older question; pieces are merged as they come. */
+  /** What is known at all positions, of `asked` or still of an older question; pieces are merged as they come. */
   trace = $state.raw<Trace | null>(null);
+  /** All stages of the same, at the positions at which they were read so far; null where `trace` holds as much. */
+  near = $state.raw<Trace | null>(null);
   status = $state.raw<Status>({ kind: "idle" });
   /** The question that `trace` is about. */
   answered = $state.raw<TraceRequest | null>(null);
@@ -33,6 +38,10 @@ export class Run {
   /** Seconds that the last trace took: a slow model is asked less often while somebody types. */
   #pace = 0;
   #superseded = 0;
+  #first: readonly number[] | null = null;
+  /** What the engine knows of `#first`; null while it reads nothing. */
+  #told: string | null = null;
+  #telling = false;
 
   constructor(engine: Tracing, lane?: string) {
     this.#engine = engine;
@@ -51,13 +60,22 @@ export class Run {
     this.#superseded = 0;
     this.withdraw();
     if (request === null) {
-      this.trace = null;
+      this.trace = this.near = null;
       this.answered = null;
       this.status = { kind: "idle" };
       return;
     }
     const wait = typing ? Math.min(400, 60 + 300 * this.#pace) : 0;
     void this.#follow(request, wait, this.#controller.signal);
+  }
+
+  /**
+   * Says which positions are wanted before all others, in this order, now and when something is asked; null where stages
+   * are wanted at all of them, one after the other.
+   */
+  look(first: readonly number[] | null): void {
+    this.#first = first;
+    if (first && this.#told !== null && !this.#telling) void this.#glance();
   }
 
   /** Whether `trace` is about this question. */
@@ -74,6 +92,7 @@ export class Run {
 
   /** Stops whatever is being computed. */
   withdraw(): void {
+    this.#told = null;
     this.#controller.abort();
     this.#controller = new AbortController();
   }
@@ -95,21 +114,43 @@ export class Run {
 
   async #trace(request: TraceRequest, signal: AbortSignal): Promise<void> {
     const began = performance.now();
-    const pieces: Trace[] = [];
+    const known = new Growing();
+    this.#told = null;
+    const asked = this.#first ? { ...request, first: [...this.#first] } : request;
     this.status = { kind: "working", done: 0, total: 0, what: "reading the text" };
-    for await (const said of this.#engine.trace(request, signal, this.#lane)) {
+    for await (const said of this.#engine.trace(asked, signal, this.#lane)) {
       if (signal.aborted) return;
+      // Before the engine has begun there is nothing of which the order could change.
+      if (asked.first && this.#told === null) {
+        this.#told = JSON.stringify(asked.first);
+        this.look(this.#first);
+      }
       if (said.kind === "busy") this.status = { kind: "busy", seconds: said.seconds };
       else if (said.kind === "progress")
-        this.status = { kind: "working", done: said.done, total: said.total, what: stage(pieces) };
+        this.status = { kind: "working", done: said.done, total: said.total, what: words(known) };
       else {
-        pieces.push(said.piece);
-        this.trace = merge(pieces);
+        known.add(said.piece);
+        this.trace = known.trace;
+        this.near = known.near;
         this.answered = request;
       }
     }
+    this.#told = null;
     this.#pace = (performance.now() - began) / 1000;
     this.status = { kind: "done", seconds: this.#pace };
+  }
+
+  /** Tells the engine what changed, not more often than is seen. */
+  async #glance(): Promise<void> {
+    this.#telling = true;
+    for (;;) {
+      const now = JSON.stringify(this.#first);
+      if (this.#told === null || !this.#first || now === this.#told) break;
+      this.#told = now;
+      this.#engine.prefer(this.#first, this.#lane);
+      await new Promise((resolve) => setTimeout(resolve, GLANCE));
+    }
+    this.#telling = false;
   }
 
   async #recover(signal: AbortSignal): Promise<void> {
@@ -123,7 +164,8 @@ export class Run {
   }
 }
 
-function stage(pieces: readonly Trace[]): string {
-  const earliest = pieces.at(-1)?.stages[0];
+function words({ trace, near }: Growing): string {
+  if (near) return `every stage at ${near.positions.length} of ${trace!.positions.length} tokens`;
+  const earliest = trace?.stages[0];
   return earliest === undefined ? "reading the text" : `read down to ${earliest}`;
 }

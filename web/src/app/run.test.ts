@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { EngineError, type Engine, type ModelCard, type TracePiece, type TraceRequest } from "../engine";
+import { atPositions, atStages } from "../trace";
 import { goldenTrace } from "../trace/goldens";
+import { firstSeen } from "./lens/first";
 import { Run } from "./run.svelte";
 
 const late = goldenTrace("prose.late");
@@ -13,7 +15,9 @@ const asking = (text: string): TraceRequest => ({ model: "made:by-hand", text })
 class Told {
   readonly asked: TraceRequest[] = [];
   readonly signals: AbortSignal[] = [];
+  readonly preferred: (readonly number[])[] = [];
   models = async (): Promise<ModelCard[]> => [];
+  prefer = (first: readonly number[]) => void this.preferred.push(first);
   #tell: ((said: TracePiece | Error | null) => void)[] = [];
 
   async *trace(request: TraceRequest, signal: AbortSignal): AsyncGenerator<TracePiece> {
@@ -133,4 +137,70 @@ it("asks again where a question that it had withdrawn took the place of its newe
     await vi.advanceTimersByTimeAsync(1000);
   }
   expect(run.status.kind).toBe("refused");
+});
+
+describe("where the reader looks", () => {
+  const whole = goldenTrace("prose");
+  const [last, earlier] = [whole.stages.slice(-1), whole.stages.slice(0, -1)];
+  const at = (...positions: number[]) => piece(atStages(atPositions(whole, Int32Array.from(positions)), earlier));
+
+  it("is part of how it is asked, and not of what is asked or known", async () => {
+    run.look([4, 1]);
+    run.ask(asking("a"));
+    expect(engine.asked).toEqual([{ ...asking("a"), first: [4, 1] }]);
+    run.look([5]);
+    run.ask(asking("a"));
+    expect(engine.asked.length).toBe(1);
+    await engine.tell(piece(atStages(whole, last)));
+    expect(run.answered).toEqual(asking("a"));
+    expect(run.isAbout(asking("a"))).toBe(true);
+  });
+
+  it("is known at all stages while the rest is being read", async () => {
+    run.look([4]);
+    run.ask(asking("a"));
+    await engine.tell(piece(atStages(whole, last)));
+    expect([run.trace!.stages, run.near]).toEqual([last, null]);
+    await engine.tell(at(4));
+    await engine.tell({ kind: "progress", done: 12, total: 36 });
+    expect(run.trace!.stages).toEqual(last);
+    expect([run.near!.stages, [...run.near!.positions]]).toEqual([whole.stages, [4]]);
+    expect(run.status).toMatchObject({ kind: "working", what: "every stage at 1 of 9 tokens" });
+    await engine.tell(at(0, 1, 2, 3, 5, 6, 7, 8));
+    await engine.tell(null);
+    expect([run.trace!.stages, run.near]).toEqual([whole.stages, null]);
+  });
+
+  it("is told to the engine when it is elsewhere, once it has begun, and not more often than is seen", async () => {
+    run.look([4]);
+    run.ask(asking("a"));
+    run.look([5]);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(engine.preferred).toEqual([]);
+    await engine.tell({ kind: "progress", done: 0, total: 36 });
+    expect(engine.preferred).toEqual([[5]]);
+    for (const position of [6, 7, 8, 8]) run.look([position]);
+    expect(engine.preferred.length).toBe(1);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(engine.preferred).toEqual([[5], [8]]);
+    await engine.tell(null);
+    run.look([2]);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(engine.preferred.length).toBe(2);
+    expect(engine.asked.length).toBe(1);
+  });
+
+  it("is nowhere where stages are wanted at all places", async () => {
+    run.ask(asking("a"));
+    await engine.tell({ kind: "progress", done: 0, total: 36 });
+    run.look([2]);
+    await vi.advanceTimersByTimeAsync(500);
+    expect([engine.asked, engine.preferred]).toEqual([[asking("a")], []]);
+  });
+
+  it("is the kept column, then what is in sight; the first token is foretold nowhere", () => {
+    expect(firstSeen({ position: 7 }, [4, 5, 6, 7])).toEqual([6, 4, 5, 7]);
+    expect(firstSeen({ position: 0 }, [0, 1])).toEqual([0, 1]);
+    expect(firstSeen({ position: null }, [])).toEqual([]);
+  });
 });

@@ -10,6 +10,7 @@ import { KEYS as GRID_KEYS } from "../marks/Grid.svelte";
 import { KEYS as HISTOGRAM_KEYS } from "../marks/Histogram.svelte";
 import EvolutionView, { KEYS as PLAY_KEYS } from "./evolution/EvolutionView.svelte";
 import LensView, { KEYS as CELL_KEYS } from "./lens/LensView.svelte";
+import { firstSeen } from "./lens/first";
 import TextView from "./text/TextView.svelte";
 import type { View, ViewProps } from "./views";
 
@@ -50,6 +51,7 @@ export const TRACED: readonly View[] = [
       { title: "At a cell", keys: CELL_KEYS },
     ],
     needs: ({ stage }) => (stage?.endsWith(".attn") ? { subblocks: true } : {}),
+    first: firstSeen,
     compares: true,
   },
   {

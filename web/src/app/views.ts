@@ -29,6 +29,8 @@ export interface ViewProps {
    * from the last down, so earlier ones may be missing while `status` is `working`. Null before anything was read.
    */
   readonly trace: Trace | null;
+  /** All stages of that at the positions that were read before the others; null where `trace` holds as much. */
+  readonly near: Trace | null;
   readonly stale: boolean;
   readonly status: Status;
   /** What was asked for `trace`, or is being asked; null where there is nothing to read. */
@@ -45,6 +47,8 @@ export interface ViewProps {
   adjust(change: Partial<Place>): void;
   set(change: Partial<Settings>): void;
   point(position: number | null): void;
+  /** These positions are in sight: of what is still to be read they go first, where the view has a `first`. */
+  see(positions: readonly number[]): void;
 }
 
 export interface View {
@@ -57,6 +61,8 @@ export interface View {
   readonly keys: readonly KeyGroup[];
   /** What has to be read for it, beside the text: stages, histogram, watched tokens. */
   readonly needs: (place: Place, model: ModelCard) => Partial<TraceRequest>;
+  /** Which positions are read before the others, in this order; without it stage after stage is read at all of them. */
+  readonly first?: (place: Place, seen: readonly number[]) => readonly number[];
   /** Whether two texts or models can be compared in it. */
   readonly compares?: boolean;
   /** Whether it asks for what it shows by itself and needs no trace. */

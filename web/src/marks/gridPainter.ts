@@ -56,6 +56,11 @@ export function isOutlined(cell: GridSpec["rows"][number]["cells"][number]): boo
   return "same" in cell ? cell.same : cell.matches_final;
 }
 
+/** Whether a cell was not read yet: neither a number nor a missing one. */
+export function isUnread(cell: GridSpec["rows"][number]["cells"][number]): boolean {
+  return "unread" in cell;
+}
+
 /** The number of a cell, as written. */
 export function cellNumber(spec: GridSpec, cell: GridSpec["rows"][number]["cells"][number]): string {
   return spec.view === "grid" ? numberWords(cell.number, spec.legend.unit) : changeWords(cell.number, spec.legend.unit);
@@ -131,6 +136,11 @@ function cells(context: CanvasRenderingContext2D, painting: Painting): void {
       const [w, h] = [cellWidth - 1, cellHeight - 1];
       context.fillStyle = cell.place === null ? chrome.panel : cell.colour;
       context.fillRect(x, y, w, h);
+      if (isUnread(cell)) {
+        context.fillStyle = chrome.hairline;
+        context.fillRect(x + w / 2 - 1, y + h / 2 - 1, 2, 2);
+        continue;
+      }
       if (cell.place === null) {
         context.globalAlpha = 0.35;
         context.fillStyle = missing;

@@ -3,6 +3,7 @@
 import { flushSync, mount, unmount, type Component } from "svelte";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
+import { atPositions, atStages } from "../trace";
 import { goldenTrace } from "../trace/goldens";
 import {
   alternatives,
@@ -22,6 +23,15 @@ import Histogram from "./Histogram.svelte";
 import Legend from "./Legend.svelte";
 import TextRuns from "./TextRuns.svelte";
 
+/** A canvas on which every letter is 6 pixels wide. */
+function paper(): any {
+  const measureText = (text: string) => ({ width: 6 * text.length });
+  return new Proxy(
+    { measureText },
+    { get: (own, name) => Reflect.get(own, name) ?? (() => undefined), set: () => true },
+  );
+}
+
 let mounted: Record<string, unknown>[] = [];
 function draw<Props extends Record<string, any>>(component: Component<Props>, props: Props): HTMLElement {
   const target = document.createElement("div");
@@ -34,6 +44,7 @@ afterEach(() => {
   for (const one of mounted) void unmount(one);
   mounted = [];
   document.body.replaceChildren();
+  vi.restoreAllMocks();
 });
 function press(element: Element, key: string, more: KeyboardEventInit = {}): void {
   element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
@@ -213,6 +224,48 @@ describe("the grid", () => {
       [3, 8],
     ]);
     expect(onpick).toHaveBeenCalledWith({ row: 0, column: 1 });
+  });
+
+  it("of a text that is being read has every cell that is known, and says of the others that they are not", () => {
+    const whole = goldenTrace("prose");
+    const trace = atStages(whole, ["2.mlp"]);
+    const near = atPositions(whole, Int32Array.of(1, 4));
+    const growing = grid(trace, { near, value: "kl_from_final" });
+    expect(growing.rows.map((row) => row.stage)).toEqual(["2.mlp", "1.mlp", "0.mlp", "embed"]);
+    expect(growing.columns).toEqual(grid(whole, { value: "kl_from_final" }).columns);
+    const known = grid(whole, { value: "kl_from_final" });
+    growing.rows.forEach((row, r) =>
+      row.cells.forEach((cell, column) => {
+        const words = cellWords(growing, { row: r, column });
+        if (r && ![1, 4].includes(column)) {
+          // Not a number, and no missing one either.
+          expect(cell).toMatchObject({ id: null, number: null, place: null, matches_final: false, unread: true });
+          return expect(words).toMatch(/: not read yet$/);
+        }
+        const { id, text, number, matches_final } = known.rows[r]!.cells[column]!;
+        expect(cell).toMatchObject({ id, text, number, matches_final });
+        expect(words).toBe(cellWords(known, { row: r, column }));
+      }),
+    );
+    expect(JSON.stringify(grid(whole, { near: null }))).toBe(JSON.stringify(grid(whole)));
+    const some = grid(trace, { near, every: 2, window: [3, 6] });
+    expect(some.rows.map((row) => row.stage)).toEqual(["2.mlp", "0.mlp", "embed"]);
+    expect(some.skipped).toEqual(["1.mlp"]);
+    expect(some.rows[1]!.cells.map((cell) => cell.unread ?? false)).toEqual([true, false, true]);
+  });
+
+  it("says which columns are in sight, and again when others are", () => {
+    const onsight = vi.fn();
+    vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockReturnValue(paper());
+    const width = vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(400);
+    const box = draw(Grid, { grid: spec, label: "lens", cellWidth: 100, onsight });
+    const scroller = box.querySelector("[role=grid]")!;
+    expect(onsight).toHaveBeenLastCalledWith(0, 4);
+    scroller.scrollLeft = 250;
+    scroller.dispatchEvent(new Event("scroll"));
+    flushSync();
+    expect(onsight).toHaveBeenLastCalledWith(2, 7);
+    width.mockRestore();
   });
 
   it("of a difference says both guesses", () => {

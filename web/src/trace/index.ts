@@ -3,8 +3,9 @@
 export { tokenBits } from "./bits";
 export { TraceError } from "./errors";
 export { readTrace } from "./file";
+export { finder, Growing, type Place } from "./growing";
 export { merge } from "./merge";
-export { atStages } from "./select";
+export { atPositions, atStages } from "./select";
 export { stageKey } from "./stages";
 export { BINS, DERIVED, SAMPLES_PER_BIN, STATISTICS, unitOf, type Derived, type Statistic } from "./statistics";
 export { Tokens, Vocabulary, type TokenFields } from "./tokens";

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { tokenBits } from "./bits";
 import { goldenTrace } from "./goldens";
 import { merge } from "./merge";
+import { atPositions } from "./select";
 import { Trace } from "./trace";
 
 const whole = goldenTrace("prose");
@@ -10,25 +11,7 @@ const late = goldenTrace("prose.late");
 const early = goldenTrace("prose.early");
 
 /** The columns `from` to `to` of a trace. */
-function columns(trace: Trace, from: number, to: number): Trace {
-  const arrays = new Map(
-    [...trace.arrays].map(([name, { data, shape }]) => {
-      const inner = shape.slice(2).reduce((n, m) => n * m, 1);
-      const kept = data.filter((_, i) => {
-        const column = Math.floor(i / inner) % shape[1]!;
-        return from <= column && column < to;
-      });
-      return [name, { data: kept, shape: [shape[0]!, to - from, ...shape.slice(2)] }] as const;
-    }),
-  );
-  const { positions, contextLengths } = trace;
-  return new Trace({
-    ...trace,
-    arrays,
-    positions: positions.slice(from, to),
-    contextLengths: contextLengths.slice(from, to),
-  });
-}
+const columns = (trace: Trace, from: number, to: number) => atPositions(trace, trace.positions.slice(from, to));
 
 function expectSame(a: Trace, b: Trace): void {
   expect(a.stages).toEqual(b.stages);

@@ -1,6 +1,6 @@
 // The lens grid: stages by positions, each cell the stage's own top guess, coloured by any statistic.
 
-import { stageKey, type Trace } from "../trace";
+import { finder, stageKey, type Trace } from "../trace";
 import { InputError } from "./errors";
 import { idLabel, tokenLabel } from "./labels";
 import { coloured } from "./likelihood";
@@ -22,7 +22,13 @@ export interface Cell {
   readonly ink: string;
   /** The guess is the one that the model's last stage makes here, as far as this trace knows. */
   readonly matches_final: boolean;
+  /** Neither the trace nor what is near holds it yet. */
+  readonly unread?: true;
 }
+
+const UNREAD: Cell = {
+  id: null, text: "", number: null, place: null, colour: "", ink: "", matches_final: false, unread: true,
+}; // prettier-ignore
 
 /** One position of the text. */
 export interface Column {
@@ -68,31 +74,38 @@ export interface GridOptions {
   /** For `watch_*`, which of the watched token ids; the first by default. */
   readonly watch?: number | null | undefined;
   readonly embed?: boolean | undefined;
+  /** While the trace is being read: all stages at the positions at which they were read before the others. */
+  readonly near?: Trace | null | undefined;
 }
 
 /** Every stage's top guess at every position, coloured by a statistic. */
 export function grid(trace: Trace, options: GridOptions = {}): Grid {
   const { value = "top_prob", every = 1, window = null, top_down = false, watch = null, embed = true } = options;
   drawable(value);
-  const stages = everyNth(trace.stages, every, embed);
+  const near = options.near ?? null;
+  const known = [...new Set([...trace.stages, ...(near?.stages ?? [])])].sort((a, b) => stageKey(a) - stageKey(b));
+  const stages = everyNth(known, every, embed);
   const columns = columnsOf(trace, window);
-  const numbers = numbersOf(trace, value, watch);
-  const rows = stages.map((name) => trace.stage(name));
+  const numbers = new Map([trace, ...(near ? [near] : [])].map((one) => [one, numbersOf(one, value, watch)]));
+  const same = new Map([...numbers.keys()].map((one) => [one, matcher(one)]));
+  const rows = stages.map((name) => {
+    const find = finder(trace, near, name);
+    return columns.map((column) => find(trace.positions[column]!));
+  });
   const legend = scaleOf(
     value,
-    rows.flatMap((row) => columns.map((column) => numbers(row, column))),
+    rows.flatMap((row) => row.flatMap((at) => (at ? [numbers.get(at.trace)!(at.row, at.column)] : []))),
   );
-  const guesses = trace.has("top_ids");
-  const same = matcher(trace);
   const drawn = rows.map((row, r) => ({
     stage: stages[r]!,
-    cells: columns.map((column): Cell => {
-      const id = guesses ? trace.at("top_ids", row, column) : null;
+    cells: row.map((at): Cell => {
+      if (!at) return UNREAD;
+      const id = at.trace.has("top_ids") ? at.trace.at("top_ids", at.row, at.column) : null;
       return {
         id,
-        text: id === null ? "" : idLabel(trace.vocabulary, id),
-        ...coloured(legend, held(numbers(row, column), legend.unit)),
-        matches_final: same(row, column),
+        text: id === null ? "" : idLabel(at.trace.vocabulary, id),
+        ...coloured(legend, held(numbers.get(at.trace)!(at.row, at.column), legend.unit)),
+        matches_final: same.get(at.trace)!(at.row, at.column),
       };
     }),
   }));
@@ -104,7 +117,7 @@ export function grid(trace: Trace, options: GridOptions = {}): Grid {
     columns: columns.map((column) => columnOf(trace, column)),
     rows: top_down ? drawn : drawn.reverse(),
     top_down,
-    skipped: trace.stages.filter((name) => !stages.includes(name)),
+    skipped: known.filter((name) => !stages.includes(name)),
     legend,
     source: sourceOf(trace),
   };
