@@ -33,6 +33,13 @@ def test_rounded_weights_are_named_with_their_error(tmp_path: Path, capsys: pyte
     assert "its rounded weights change log-probabilities by up to 0." in told
 
 
+def test_half_precision_is_named_with_its_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, told = said(capsys, "onnx", "embedded:sort", "--compute", "fp16", "-o", str(tmp_path / "sort"))
+    assert status == 0
+    assert "half precision changes log-probabilities by up to 0." in told
+    assert (tmp_path / "sort" / "forward_fp16.onnx").is_file()
+
+
 def test_a_site_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     built = tmp_path / "built"
     built.mkdir()
@@ -49,6 +56,7 @@ def test_a_site_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
     [
         (["onnx", "embedded:sort"], "missing option '--out'"),
         (["onnx", "embedded:sort", "-o", "{tmp}/x", "--weights", "int2"], "it is one of stored, fp16, int8, int4"),
+        (["onnx", "embedded:sort", "-o", "{tmp}/x", "--compute", "fp8"], "it is one of fp32, fp16"),
         (["onnx", "embedded:sort", "-o", "{tmp}/x", "--dtype", "bfloat16"], "load it in float32"),
         (["onnx", "embedded:none", "-o", "{tmp}/x"], "there is no embedded model"),
         (["onnx", "embedded:sort", "-o", "{tmp}"], "neither empty nor an earlier export"),

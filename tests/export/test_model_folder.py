@@ -77,7 +77,9 @@ def test_the_card_is_the_servers_but_for_what_a_browser_cannot_do() -> None:
     card = ModelCard.model_validate(one.manifest["card"])
     servers = card_of(one.scope, card.limits)
     changed = {name for name, value in servers if value != getattr(card, name)}
-    assert changed == {"lenses", "device", "notes", "cannot"}
+    assert changed == {"lenses", "device", "notes", "cannot", "dtype"}
+    assert card.dtype == one.manifest["header"]["dtype"] == "float64, logits in float32"
+    assert one.manifest["weights"]["computed"] == "float64"
     assert card.lenses == ["logit"]
     assert "tail" in card.notes[-1]
     assert "explain" in card.can
@@ -103,6 +105,14 @@ def test_a_model_too_large_for_the_walkthrough_says_so(tmp_path: Path, monkeypat
     report = export_model(build("gpt2"), tmp_path / "gpt2")
     assert "parameters" in report.manifest["card"]["cannot"]["tile"]
     assert not (tmp_path / "gpt2" / "activations.onnx").exists()
+
+
+def test_a_large_model_says_that_it_is_computed_in_fp32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward, "_SMALL", 1000)
+    manifest = export_model(build("gpt2"), tmp_path / "gpt2").manifest
+    assert manifest["card"]["dtype"] == manifest["header"]["dtype"] == "float32"
+    assert (manifest["weights"]["computed"], manifest["weights"]["graphics"]) == ("float32", True)
+    assert made("gpt2").manifest["weights"]["graphics"] is False
 
 
 def test_tokens_are_named_by_their_bytes() -> None:

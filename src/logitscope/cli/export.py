@@ -16,12 +16,14 @@ from logitscope.errors import InputError, LogitscopeError
 
 if TYPE_CHECKING:
     from logitscope.export import Report
-    from logitscope.export.weights import Form
+    from logitscope.export.weights import Arithmetic, Form
     from logitscope.scope import Scope
 
 __all__ = ["export"]
 
 FORMS = ("stored", "fp16", "int8", "int4")
+
+ARITHMETIC = ("fp32", "fp16")
 
 MODELS = (DEFAULT_MODEL, "embedded:sort")
 
@@ -39,6 +41,15 @@ Kept = Annotated[
         default=True,
     ),
 ]
+Multiplied = Annotated[
+    str,
+    option(
+        "--compute",
+        "fp32 (a small model's stages in float64), or fp16: half precision on graphics processors that have it, with "
+        "the error measured and written down; all others compute in fp32.",
+        default=True,
+    ),
+]
 
 export = typer.Typer(
     name="export",
@@ -49,17 +60,23 @@ export = typer.Typer(
 
 @export.command("site")
 @takes(ModelOptions)
-def site(options: ModelOptions, out: Out, models: ModelsOption = None, weights: Kept = "stored") -> None:
+def site(
+    options: ModelOptions,
+    out: Out,
+    models: ModelsOption = None,
+    weights: Kept = "stored",
+    compute: Multiplied = "fp32",
+) -> None:
     """Write a folder that any static host serves: the whole web app, with its models computing in the reader's browser.
 
     The first model is the one that the page begins with.
     """
-    form = _form(weights)
+    form, arithmetic = _form(weights), _arithmetic(compute)
     names = models or MODELS
     _require_once(names)
     from logitscope.export import export_site
 
-    report = export_site(_loaded(names, options), out, form, progress=_tell)
+    report = export_site(_loaded(names, options), out, form, arithmetic, progress=_tell)
     for one in report.models:
         _describe(one)
     _tell(
@@ -75,12 +92,13 @@ def onnx(
     model: Annotated[str, typer.Argument(help="A hub id, a folder, or embedded:NAME.", show_default=False)],
     out: Out,
     weights: Kept = "stored",
+    compute: Multiplied = "fp32",
 ) -> None:
     """Write one model as ONNX graphs that share their weights, with tokenizer and manifest."""
-    form = _form(weights)
+    form, arithmetic = _form(weights), _arithmetic(compute)
     from logitscope.export import export_model
 
-    report = export_model(load_scope(model, options, alone=False), out, form)
+    report = export_model(load_scope(model, options, alone=False), out, form, arithmetic)
     _describe(report)
     _tell(f"{out}: {_mb(report.n_bytes)}")
 
@@ -90,6 +108,13 @@ def _form(weights: str) -> Form:
         if weights == form:
             return form  # type: ignore[return-value] # mypy does not follow the tuple
     raise InputError(f"--weights {weights} was given; it is one of {', '.join(FORMS)}.")
+
+
+def _arithmetic(compute: str) -> Arithmetic:
+    for arithmetic in ARITHMETIC:
+        if compute == arithmetic:
+            return arithmetic  # type: ignore[return-value] # mypy does not follow the tuple
+    raise InputError(f"--compute {compute} was given; it is one of {', '.join(ARITHMETIC)}.")
 
 
 def _require_once(names: Sequence[str]) -> None:
@@ -113,6 +138,9 @@ def _describe(report: Report) -> None:
     if report.errors != report.agreement:
         figures += f"; its rounded weights change log-probabilities by up to {report.errors.logprob:.2g} nats"
         figures += f", the next token's by {report.errors.mean:.2g} on average"
+    if report.halved is not None:
+        figures += f"; half precision changes log-probabilities by up to {report.halved.logprob:.2g} nats"
+        figures += f", the next token's by {report.halved.mean:.2g} on average"
     _tell(f"{report.name}: {_mb(report.n_bytes)}; {figures}")
 
 

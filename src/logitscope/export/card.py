@@ -45,15 +45,23 @@ _FORMS: Final[Mapping[str, str]] = {
 
 
 def browser_card(
-    scope: Scope, form: Form, content_hash: str, errors: Mapping[str, float], without: Mapping[str, str]
+    scope: Scope,
+    form: Form,
+    dtype: str,
+    content_hash: str,
+    errors: Mapping[str, float],
+    halved: Mapping[str, float] | None,
+    without: Mapping[str, str],
 ) -> dict[str, Any]:
     """The card of an exported model, as JSON.
 
     Args:
         scope: the model.
         form: how its weights are kept.
+        dtype: what it is computed in.
         content_hash: of the numbers that are computed with.
         errors: `logprob`, the largest difference from the model in fp32 that was measured, and `mean`, the usual one.
+        halved: the same of half precision, where graphics processors may multiply in it.
         without: what this export cannot do, and why.
     """
     card = card_of(scope, LIMITS)
@@ -66,8 +74,15 @@ def browser_card(
             f"{_FORMS[form]}: on the texts that were measured, log-probabilities differ from the model's own by up to "
             f"{errors['logprob']:.2g} nats, those of the next token by {errors['mean']:.2g} on average."
         )
+    if halved is not None:
+        notes.append(
+            "A graphics processor that has half precision multiplies in it: on the texts that were measured, "
+            f"log-probabilities then differ by up to {halved['logprob']:.2g} nats, those of the next token by "
+            f"{halved['mean']:.2g} on average."
+        )
     changes = {
         "lenses": ["logit"],
+        "dtype": dtype,
         "device": "this browser",
         "content_hash": content_hash,
         "notes": notes,

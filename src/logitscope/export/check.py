@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
 from logitscope.errors import InputError, ModelError
 from logitscope.export.exported import Exported
+from logitscope.export.readout import OUTPUTS
 from logitscope.model.model import Model
 from logitscope.samples import sample
 from logitscope.scope import Scope
 from logitscope.trace import Trace
 
-__all__ = ["LIMIT", "Differences", "Passage", "compare", "passages", "with_parameters"]
+__all__ = ["LIMIT", "Differences", "Passage", "compare", "in_halves", "of_halves", "passages", "with_parameters"]
 
 LIMIT = 1e-4
 """The largest difference of a log-probability or a divergence, in nats; more where the residual stream is large."""
@@ -106,6 +109,26 @@ def compare(scope: Scope, exported: Exported, texts: Sequence[Passage], *, chunk
     return found
 
 
+def of_halves(
+    scope: Scope, texts: Sequence[Passage], parameters: Mapping[str, Tensor] | None
+) -> tuple[Differences, Differences]:
+    """How far multiplying in half precision is from fp32: with these parameters, and with the model's own in fp32.
+
+    Measured with PyTorch: ONNX Runtime's kernels for processors have no half precision, and drop its rounding.
+    """
+    rounding = errors = Differences()
+    for one in texts:
+        with with_parameters(scope.model, parameters):
+            plain = trace_of(scope, one.ids)
+            with in_halves(scope.model):
+                halved = trace_of(scope, one.ids)
+        own = plain if parameters is None else trace_of(scope, one.ids)
+        read = {name: halved[name] for name in OUTPUTS if name in halved.arrays}
+        rounding |= difference(plain, read, np.zeros(1))
+        errors |= difference(own, read, np.zeros(1))
+    return rounding, errors
+
+
 def trace_of(scope: Scope, ids: Sequence[int]) -> Trace:
     """Every stage of a text."""
     return scope.trace(ids=ids, subblocks=True)
@@ -125,6 +148,25 @@ def difference(trace: Trace, read: Mapping[str, np.ndarray], stages: np.ndarray)
         float(last.mean()) if len(last) else 0.0,
         float(np.abs(stages).max()),
     )
+
+
+@contextmanager
+def in_halves(model: Model) -> Iterator[None]:
+    """Lets a model multiply by its weights in half precision, all but those of its head."""
+
+    def product(module: Any, given: tuple[Tensor, ...], _: Tensor) -> Tensor:
+        matrix = module.weight if isinstance(module, Conv1D) else module.weight.t()
+        found = (given[0].half() @ matrix.half()).float()
+        return found if module.bias is None else found + module.bias
+
+    head = model.hf.get_output_embeddings()
+    layers = [one for one in model.hf.modules() if isinstance(one, (nn.Linear, Conv1D)) and one is not head]
+    hooks = [layer.register_forward_hook(product) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 @contextmanager

@@ -19,7 +19,10 @@ from logitscope.export.readout import OUTPUTS
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-__all__ = ["Exported"]
+__all__ = ["HALVED", "Exported"]
+
+HALVED = "forward_fp16"
+"""What the forward graph is called that multiplies in half precision."""
 
 _READ_AT_ONCE = 2**26
 """Bytes of logits."""
@@ -31,11 +34,13 @@ class Exported:
     Args:
         folder: holds `forward.onnx`, `readout.onnx`, … and their weights in one piece.
         threads: that products are spread over.
+        halved: run the forward graph that multiplies in half precision.
     """
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int = 1, *, halved: bool = False) -> None:
         self._folder = folder
         self._threads = threads
+        self._halved = halved
 
     def forward(self, ids: Sequence[int], chunk: int | None = None) -> Float[np.ndarray, "stage position d_model"]:
         """Every stage at every token.
@@ -107,7 +112,7 @@ class Exported:
 
     @cached_property
     def _forward(self) -> Any:
-        return self._session("forward")
+        return self._session(HALVED if self._halved else "forward")
 
     @cached_property
     def _readout(self) -> Any:

@@ -22,11 +22,10 @@ from logitscope.export.nodes import DOUBLE, FLOAT, INT64, Nodes, Value
 from logitscope.export.weights import Weights
 from logitscope.graph import FAMILIES
 
-__all__ = ["Rotary", "forward_graph", "in_float64", "rotary_of", "rotary_tables"]
-
+__all__ = ["Rotary", "forward_graph", "in_float64", "is_small", "rotary_of", "rotary_tables"]
 
 _SMALL = 40_000_000
-"""Parameters of a model whose forward pass may take twice as long as it must."""
+"""Parameters of a model whose forward pass may take twice as long as it must, and is not worth a graphics processor."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,15 @@ def rotary_tables(nodes: Nodes, rotary: Rotary, positions: Value) -> tuple[Value
     """Cosines and sines `[position, pair]` at int64 positions."""
     # In fp32 whatever else is computed with: a text's far positions are where the model itself takes them to be.
     angles = positions.cast(FLOAT).unsqueeze(-1) * rotary.frequencies.astype(np.float32)
-    cos, sin = nodes("Cos", angles).cast(nodes.kind), nodes("Sin", angles).cast(nodes.kind)
+    # Graphics processors are asked for no more than three digits of a sine.
+    cos, sin = (nodes.on_processor(function, angles).cast(nodes.kind) for function in ("Cos", "Sin"))
     return cos * rotary.scale, sin * rotary.scale
+
+
+def is_small(hf: Any) -> bool:
+    """Whether a browser's one thread is fast enough for a model."""
+    n_parameters: int = sum(one.numel() for one in hf.parameters())
+    return n_parameters <= _SMALL
 
 
 def in_float64(hf: Any, weights: Weights) -> bool:
@@ -71,21 +77,23 @@ def in_float64(hf: Any, weights: Weights) -> bool:
     config = hf.config
     function = config.activation_function if FAMILIES[config.model_type] == "gpt2" else config.hidden_act
     plain = all(weights.blocks(weights.parameter(one)) is None for one in hf.parameters())
-    return plain and function in IN_FLOAT64 and sum(one.numel() for one in hf.parameters()) <= _SMALL
+    return plain and function in IN_FLOAT64 and is_small(hf)
 
 
-def forward_graph(hf: Any, weights: Weights, precise: bool = False) -> onnx.ModelProto:
+def forward_graph(hf: Any, weights: Weights, precise: bool = False, halved: bool = False) -> onnx.ModelProto:
     """The graph of a model.
 
     Args:
         hf: of a family that has a description in `logitscope.graph`.
         weights: where its parameters lie.
         precise: compute in float64, as `in_float64` says.
+        halved: multiply by weights in half precision, for processors that do so faster. All else stays in fp32: the
+            residual stream, norms, attention and what is added up.
 
     Raises:
         ModelError: something in it is not known here.
     """
-    nodes = Nodes("forward", weights, DOUBLE if precise else FLOAT)
+    nodes = Nodes("forward", weights, DOUBLE if precise else FLOAT, halved=halved)
     parts = _Gpt2(nodes, hf) if FAMILIES[hf.config.model_type] == "gpt2" else _Llama(nodes, hf)
     shape = (parts.n_blocks, parts.n_key_heads)
     ids = nodes.input("ids", INT64, "T")

@@ -21,9 +21,9 @@ from logitscope.readout.histogram import BINS, SAMPLES_PER_BIN, SPAN
 __all__ = ["histogram_graph"]
 
 
-def histogram_graph(model: Model, weights: Weights) -> onnx.ModelProto:
-    """The graph of a model's histograms."""
-    nodes = Nodes("histogram", weights)
+def histogram_graph(model: Model, weights: Weights, *, wide: bool = True) -> onnx.ModelProto:
+    """The graph of a model's histograms; `wide` as for the readout's."""
+    nodes = Nodes("histogram", weights, wide=wide)
     n_vocab, n_tokens = model.anatomy.n_vocab, model.n_tokens
     vectors = nodes.input("vectors", FLOAT, "M", model.anatomy.d_model)
     norm = nodes.input("norm", INT64)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from logitscope.errors import ModelError
 from logitscope.export.blocks import BLOCK, Blocks
-from logitscope.export.nodes import CONTRIBUTED, DOUBLE, FLOAT, Nodes, Value
+from logitscope.export.nodes import CONTRIBUTED, DOUBLE, FLOAT, HALF, Nodes, Value
 
 __all__ = ["IN_FLOAT64", "activation", "linear", "look_up", "parameter", "product"]
 
@@ -38,13 +38,19 @@ def product(nodes: Nodes, x: Value, matrix: Tensor, bias: Tensor | None = None, 
     name = nodes.weights.parameter(matrix)
     blocks = nodes.weights.blocks(name)
     offset = None if bias is None else parameter(nodes, bias)
-    if blocks is None:
+    if blocks is None and not nodes.halved:
         return nodes("Gemm", x, _real(nodes, name), offset, transB=int(not inputs_first))
-    y = nodes(
-        "MatMulNBits", x, nodes.weight(f"{name}.codes"), nodes.weight(f"{name}.scales").cast(FLOAT),
-        domain=CONTRIBUTED, K=blocks.n_inputs, N=blocks.n_outputs, bits=blocks.bits, block_size=BLOCK,
-        accuracy_level=_FP32,
-    )  # fmt: skip
+    kind = HALF if nodes.halved else FLOAT
+    given = x.cast(HALF) if nodes.halved else x
+    if blocks is None:
+        y = nodes("Gemm", given, _as(nodes, name, HALF), transB=int(not inputs_first))
+    else:
+        y = nodes(
+            "MatMulNBits", given, nodes.weight(f"{name}.codes"), _as(nodes, f"{name}.scales", kind),
+            domain=CONTRIBUTED, K=blocks.n_inputs, N=blocks.n_outputs, bits=blocks.bits, block_size=BLOCK,
+            accuracy_level=_FP32,
+        )  # fmt: skip
+    y = y.cast(FLOAT) if nodes.halved else y
     return y if offset is None else y + offset
 
 
@@ -54,13 +60,20 @@ def linear(nodes: Nodes, x: Value, module: Any) -> Value:
 
 
 def look_up(nodes: Nodes, embedding: Tensor, ids: Value) -> Value:
-    """Rows of an embedding: rows are picked first, so that nobody turns the whole of it into wider numbers."""
+    """Rows of an embedding: rows are picked first, so that nobody turns the whole of it into wider numbers.
+
+    On the processor: not every other one reads half precision, and none need hold the matrix for a few of its rows.
+    """
     name = nodes.weights.parameter(embedding)
     blocks = nodes.weights.blocks(name)
+
+    def rows_of(stored: str, kind: int) -> Value:
+        rows = nodes.on_processor("Gather", nodes.weight(stored), ids, axis=0)
+        return nodes.on_processor("Cast", rows, to=kind)
+
     if blocks is None:
-        return nodes("Gather", nodes.weight(name), ids, axis=0).cast(nodes.kind)
-    codes = nodes("Gather", nodes.weight(f"{name}.codes"), ids, axis=0).cast(FLOAT)
-    scales = nodes("Gather", nodes.weight(f"{name}.scales"), ids, axis=0).cast(FLOAT)
+        return rows_of(name, nodes.kind)
+    codes, scales = rows_of(f"{name}.codes", FLOAT), rows_of(f"{name}.scales", FLOAT)
     rows = (_codes(nodes, codes, blocks) - float(blocks.middle)) * scales.unsqueeze(-1)
     return rows.reshape(0, -1).slice(1, 0, blocks.n_inputs)
 
@@ -87,9 +100,12 @@ def activation(nodes: Nodes, x: Value, function: str) -> Value:
 
 
 def _real(nodes: Nodes, name: str) -> Value:
+    return _as(nodes, name, nodes.kind)
+
+
+def _as(nodes: Nodes, name: str, kind: int) -> Value:
     value = nodes.weight(name)
-    same = nodes.weights[name].dtype == "float32" and nodes.kind == FLOAT
-    return value if same else value.cast(nodes.kind)
+    return value if nodes.weights[name].onnx_type == kind else value.cast(kind)
 
 
 def _codes(nodes: Nodes, bytes_: Value, blocks: Blocks) -> Value:

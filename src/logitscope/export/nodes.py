@@ -17,9 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 if TYPE_CHECKING:
     from logitscope.export.weights import Weights
 
-__all__ = ["BOOL", "DOUBLE", "FLOAT", "INT32", "INT64", "WEIGHTS_FILE", "Nodes", "Value"]
+__all__ = ["BOOL", "DOUBLE", "FLOAT", "HALF", "INT32", "INT64", "WEIGHTS_FILE", "Nodes", "Value", "on_processor"]
 
-FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
+FLOAT, DOUBLE, HALF = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16
 INT32, INT64, BOOL = TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL
 
 OPSET = 20
@@ -32,6 +32,9 @@ CONTRIBUTED = "com.microsoft"
 
 WEIGHTS_FILE = "weights.bin"
 """What all graphs call the file that their weights lie in."""
+
+_ON_PROCESSOR = "on_processor"
+"""How names of nodes begin that no graphics processor is to compute."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +104,18 @@ class Nodes:
         name: of the graph.
         weights: which numbers lie where.
         kind: of the real numbers that it computes with: `FLOAT` or `DOUBLE`.
+        halved: what is multiplied by weights is rounded to half precision, and so is the product.
+        wide: whether it may use float64 here and there, which runtimes for graphics processors do not know.
     """
 
-    def __init__(self, name: str, weights: Weights, kind: int = FLOAT) -> None:
+    def __init__(
+        self, name: str, weights: Weights, kind: int = FLOAT, *, halved: bool = False, wide: bool = True
+    ) -> None:
         self.name = name
         self.weights = weights
         self.kind = kind
+        self.halved = halved
+        self.wide = wide
         self._nodes: list[onnx.NodeProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
@@ -117,6 +126,10 @@ class Nodes:
     def __call__(self, operator: str, *inputs: Operand | None, domain: str = "", **attributes: Any) -> Value:
         """A node with one output; numbers become constants, None is an input that is left out."""
         return self.several(operator, 1, *inputs, domain=domain, **attributes)[0]
+
+    def on_processor(self, operator: str, *inputs: Operand | None, **attributes: Any) -> Value:
+        """The same of a node that no graphics processor is to compute, as its name says."""
+        return self(operator, *inputs, name=self._fresh(_ON_PROCESSOR), **attributes)
 
     def several(
         self, operator: str, n_outputs: int, *inputs: Operand | None, domain: str = "", **attributes: Any
@@ -193,3 +206,8 @@ class Nodes:
     def _fresh(self, what: str) -> str:
         self._count += 1
         return f"{what.lower()}_{self._count}"
+
+
+def on_processor(graph: onnx.ModelProto) -> list[str]:
+    """The names of nodes that no graphics processor is to compute."""
+    return [node.name for node in graph.graph.node if node.name.startswith(_ON_PROCESSOR)]

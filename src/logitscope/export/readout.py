@@ -30,9 +30,13 @@ OUTPUTS = tuple(name for name in STATISTICS if not name.startswith("histogram"))
 _NOT = np.float32(np.nan)
 
 
-def readout_graph(model: Model, weights: Weights) -> onnx.ModelProto:
-    """The graph of a model's readout."""
-    nodes = Nodes("readout", weights)
+def readout_graph(model: Model, weights: Weights, *, wide: bool = True) -> onnx.ModelProto:
+    """The graph of a model's readout.
+
+    Args:
+        wide: whether what runs it knows float64.
+    """
+    nodes = Nodes("readout", weights, wide=wide)
     d_model, n_vocab, n_tokens = model.anatomy.d_model, model.anatomy.n_vocab, model.n_tokens
     vectors = nodes.input("vectors", FLOAT, "S", "N", d_model)
     last = nodes.input("last", FLOAT, "N", d_model)
@@ -88,8 +92,8 @@ def readout_graph(model: Model, weights: Weights) -> onnx.ModelProto:
 
 
 def total(nodes: Nodes, values: Value, n_axes: int, n: int) -> Value:
-    """Sums along the last axis, first within runs of about √n and then of those in float64: a runtime adds one number
-    after the other, and the rounding of thousands of additions would show.
+    """Sums along the last axis, first within runs of about √n and then of those, in float64 where it is known: a
+    runtime adds one number after the other, and the rounding of thousands of additions would show.
 
     Args:
         values: with so many axes.
@@ -103,10 +107,14 @@ def total(nodes: Nodes, values: Value, n_axes: int, n: int) -> Value:
     whole = n - n % run
     body = values if whole == n else values.slice(n_axes - 1, 0, whole)
     parted = nodes("Reshape", body, ints(*[0] * (n_axes - 1), -1, run))
-    found = parted.sum(-1).cast(DOUBLE).sum(-1)
+
+    def widened(sums: Value) -> Value:
+        return sums.cast(DOUBLE) if nodes.wide else sums
+
+    found = widened(parted.sum(-1)).sum(-1)
     if whole < n:
-        found = found + values.slice(n_axes - 1, whole, n).sum(-1).cast(DOUBLE)
-    return found.cast(FLOAT)
+        found = found + widened(values.slice(n_axes - 1, whole, n).sum(-1))
+    return found.cast(FLOAT) if nodes.wide else found
 
 
 def moments(nodes: Nodes, z: Value, n_axes: int, n: int) -> tuple[Value, Value]:

@@ -20,7 +20,7 @@ from typing import Any
 from logitscope.errors import InputError, ModelError, ResourceError
 from logitscope.export.folder import MADE_BY, described, new_folder, write, write_json
 from logitscope.export.model_folder import Report, write_model
-from logitscope.export.weights import Form
+from logitscope.export.weights import Arithmetic, Form
 from logitscope.model.embedded import EMBEDDED, PREFIX
 from logitscope.samples import NAMES, sample
 from logitscope.scope import Scope
@@ -36,6 +36,9 @@ MARKER = "site.json"
 """By which a site is known."""
 
 _PAGE, _WORKER, _PROGRAM, _SHAPES = "index.html", "sw.js", "ort/", "shapes.json.deflate"
+
+_GRAPHICS = ("ort/webgpu-*", "assets/webgpu-*")
+"""What lets a page compute on a graphics processor: more to download, and left out where no model is computed so."""
 
 _RELEASE = b"self.LOGITSCOPE_RELEASE="
 """How the line begins by which the service worker knows its files."""
@@ -60,6 +63,7 @@ def export_site(
     scopes: Iterable[Scope],
     folder: str | os.PathLike[str],
     form: Form = "stored",
+    arithmetic: Arithmetic = "fp32",
     *,
     built: Path | None = None,
     progress: Callable[[str], None] | None = None,
@@ -71,6 +75,7 @@ def export_site(
             one need be loaded.
         folder: missing, empty, or what an earlier export wrote.
         form: how weights are kept; see `export_model`.
+        arithmetic: what they are multiplied in; see there too.
         built: the page's own files; those that came with the package by default.
         progress: told what is being done.
 
@@ -98,9 +103,13 @@ def export_site(
             tell(f"writing {name}")
             place = site / "models" / slug(name)
             place.mkdir(parents=True)
-            reports.append(write_model(scope, place, form))
+            reports.append(write_model(scope, place, form, arithmetic))
         if not reports:
             raise ModelError("a site needs at least one model; name one with --model.")
+        if not any(report.manifest["weights"]["graphics"] for report in reports):
+            for pattern in _GRAPHICS:
+                for path in site.glob(pattern):
+                    path.unlink()
         _write_index(site, reports, folders)
         seal(site)
         sizes = {path: path.stat().st_size for path in site.rglob("*") if path.is_file()}

@@ -19,10 +19,13 @@ from transformers.pytorch_utils import Conv1D
 from logitscope.errors import InputError
 from logitscope.export.blocks import Blocks, quantised
 
-__all__ = ["Form", "Stored", "Weights"]
+__all__ = ["Arithmetic", "Form", "Stored", "Weights"]
 
 Form = Literal["stored", "fp16", "int8", "int4"]
 """How weights are kept: as they are; matrices rounded to half precision; matrices in blocks of 8 or 4 bits."""
+
+Arithmetic = Literal["fp32", "fp16"]
+"""What weights are multiplied in: fp32 or wider; half precision where a graphics processor has it."""
 
 _ALIGNED = 64
 """Bytes: every tensor begins at a multiple, so that pages can look at it as numbers without copying."""
