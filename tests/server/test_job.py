@@ -245,3 +245,133 @@ async def test_waiting_times_follow_what_jobs_take() -> None:
         worker.submit(job_of(compute))
     assert 15 <= (busy.value.failure.retry_after or 0) <= 20
     go.set()
+
+
+class Order:
+    """Which job computed which of its chunks, and when it ended."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.began = threading.Event()
+        self.go = threading.Event()
+
+    def __call__(self, name: str, chunks: int, *, first: bool = False) -> Callable[[Job], Chunks]:
+        """A computing that says what it does; the first one waits in its first chunk until it is let go."""
+
+        def compute(job: Job) -> Chunks:
+            try:
+                for i in range(chunks):
+                    self.said.append(f"{name}{i}")
+                    if first and not i:
+                        self.began.set()
+                        self.go.wait()
+                    yield name.encode()
+            finally:
+                self.said.append(f"{name}.")
+
+        return compute
+
+
+async def in_turn(order: Order, worker: Worker, *jobs: Job) -> list[bytes]:
+    """What jobs say that were all there before the first of them had its first chunk."""
+    worker.submit(jobs[0])
+    await happens(order.began)
+    for job in jobs[1:]:
+        worker.submit(job)
+    order.go.set()
+    return [await read_all(job) for job in jobs]
+
+
+async def test_a_long_answer_gives_way_to_a_question_after_each_of_its_chunks() -> None:
+    order, worker = Order(), Worker("one", waiting=3, under_way=2)
+    long = Job(order("a", 3, first=True), buffered=1000, gives_way=True)
+    said = await in_turn(order, worker, long, job_of(order("b", 2)), job_of(order("c", 1)))
+    assert said == [b"aaa", b"bb", b"c"]
+    # A short one is computed whole; then the long one has its turn before the next.
+    assert order.said == ["a0", "b0", "b1", "b.", "c0", "c.", "a1", "a2", "a."]
+
+
+async def test_an_answer_that_gives_no_way_is_computed_whole() -> None:
+    order, worker = Order(), Worker("one", waiting=3, under_way=2)
+    await in_turn(order, worker, job_of(order("a", 3, first=True)), job_of(order("b", 1)))
+    assert order.said == ["a0", "a1", "a2", "a.", "b0", "b."]
+
+
+async def test_long_answers_take_turns_and_only_so_many_are_begun() -> None:
+    order, worker = Order(), Worker("one", waiting=3, under_way=2)
+    jobs = [Job(order(name, 3, first=name == "a"), buffered=1000, gives_way=True) for name in "abc"]
+    assert await in_turn(order, worker, *jobs) == [b"aaa", b"bbb", b"ccc"]
+    assert order.said[:5] == ["a0", "b0", "a1", "b1", "a2"]
+    assert order.said.index("c0") > order.said.index("a.")
+    assert order.said.index("c0") < order.said.index("b.")
+
+
+async def test_what_two_jobs_hold_is_held_by_one_of_them_to_its_end() -> None:
+    order, worker = Order(), Worker("one", waiting=3, under_way=2)
+    first = Job(order("a", 2, first=True), buffered=1000, gives_way=True, holds="page")
+    second = Job(order("b", 1), buffered=1000, holds="page")
+    other = Job(order("c", 1), buffered=1000, holds="another page")
+    await in_turn(order, worker, first, second, other)
+    assert order.said == ["a0", "c0", "c.", "a1", "a.", "b0", "b."]
+
+
+async def test_one_that_is_cancelled_between_its_chunks_lets_go_of_what_it_held() -> None:
+    order, worker = Order(), Worker("one", waiting=3, under_way=2)
+    long = Job(order("a", 5, first=True), buffered=1000, gives_way=True, holds="page")
+
+    def cancels(job: Job) -> Chunks:
+        order.said.append("cancel")
+        long.cancel(WHY)
+        yield b""
+
+    worker.submit(long)
+    await happens(order.began)
+    newer = Job(order("b", 1), buffered=1000, holds="page")
+    worker.submit(job_of(cancels))
+    worker.submit(newer)
+    order.go.set()
+    assert await read_all(newer) == b"b"
+    assert order.said == ["a0", "cancel", "a.", "b0", "b."]
+    assert long.done
+    with pytest.raises(Refused, match="because"):
+        await long.next()
+
+
+async def test_stopping_ends_those_that_wait_for_their_turn() -> None:
+    order, worker = Order(), Worker("one", waiting=3, under_way=2)
+    long = Job(order("a", 5, first=True), buffered=1000, gives_way=True)
+    stopped = threading.Event()
+
+    def waits(job: Job) -> Chunks:
+        order.said.append("b0")
+        stopped.wait()
+        yield b""
+
+    worker.submit(long)
+    await happens(order.began)
+    worker.submit(job_of(waits))
+    order.go.set()
+    while "b0" not in order.said:
+        await asyncio.to_thread(threading.Event().wait, 0.001)
+    worker.stop()
+    stopped.set()
+    assert worker.join(30)
+    assert order.said == ["a0", "b0", "a."]
+    with pytest.raises(Refused, match="being stopped"):
+        await read_all(long)
+
+
+async def test_a_job_that_waits_for_its_turn_takes_no_place_in_line() -> None:
+    order, worker = Order(), Worker("tales", waiting=1, under_way=2)
+    began, go = threading.Event(), threading.Event()
+    worker.submit(Job(order("a", 2, first=True), buffered=1000, gives_way=True))
+    await happens(order.began)
+    worker.submit(job_of(held(began, go)))
+    order.go.set()
+    await happens(began)  # the first has been put back in line
+    next_ = job_of(order("c", 1))
+    worker.submit(next_)
+    with pytest.raises(Refused, match="tales is busy"):
+        worker.submit(job_of(order("d", 1)))
+    go.set()
+    assert await read_all(next_) == b"c"

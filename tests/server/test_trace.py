@@ -272,6 +272,46 @@ async def test_other_pages_and_other_routes_are_not_superseded(gated: Gated, wai
     assert gated.stopped == []
 
 
+async def test_a_short_question_of_another_page_is_answered_between_the_pieces_of_a_long_answer(
+    tales: Scope, no_page: Path, tmp_path: Path
+) -> None:
+    long, short = "The fisherman put out to sea, and the sea put out to the fisherman.", "The moon"
+    order: list[str] = []
+    began, go = threading.Event(), threading.Event()
+
+    class Ordered(Scope):
+        def pieces(self, text: Any = None, **options: Any) -> Any:
+            def run() -> Any:
+                for piece in Scope.pieces(self, text, **options):
+                    if text == long:
+                        began.set()
+                        go.wait()
+                    order.append(text)
+                    yield piece
+
+            return run()
+
+    app = create_app([Ordered(replace(tales.model, name="ordered"))], Settings(app=no_page))
+    first = asked(app, "trace", {"model": "ordered", "text": long, "subblocks": True}, page="p")
+    await happens(began)
+    others = [
+        asked(app, "trace", {"model": "ordered", "text": short, "lens": "tail:1"}, page="q"),
+        # It needs the memory that the first one is at work with.
+        asked(app, "replace", {"model": "ordered", "text": long, "position": 3, "token": " moon"}, page="p"),
+    ]
+    while app.state.desk.find("ordered").worker.waiting < len(others):
+        await asyncio.sleep(0)
+    go.set()
+    for talk, text, options in ((first, long, {"subblocks": True}), (others[0], short, {"lens": "tail:1"})):
+        pieces, _, failed, ended = frames_of(b"".join((await talk.end()).parts))
+        assert ended
+        assert failed is None
+        same(merge(opened(piece, tmp_path) for piece in pieces), tales.trace(text, **options))
+    assert (await others[1].end()).json["inserted"] == 1
+    assert order[:2] == [long, short]
+    assert order[2:].count(long) > 1
+
+
 async def test_a_request_that_waits_in_line_and_is_left_was_never_begun(gated: Gated, waiting: FastAPI) -> None:
     now = asked(waiting, "trace", {"model": "gated", "text": "ABC"})
     await begun(gated)

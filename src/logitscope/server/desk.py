@@ -107,7 +107,7 @@ class Desk:
             name = scope.model.name
             if name in self._served:
                 raise InputError(f'two models are called "{name}"; serve one of them, or rename a folder.')
-            worker = Worker(name, waiting=settings.waiting)
+            worker = Worker(name, waiting=settings.waiting, under_way=settings.under_way)
             self._served[name] = Served(scope, worker, card_of(scope, settings.limits), Tokenising(scope.model))
         self._uploads = Worker("saved traces", waiting=settings.waiting)
         self.memories: Memories[Remembered] = Memories(settings.pages, settings.page_bytes, settings.page_seconds)
@@ -153,7 +153,7 @@ class Desk:
                         yield frame(Kind.PIECE, to_bytes(piece))
             yield END
 
-        job = self.submit(served.worker, compute, "trace", page)
+        job = self.submit(served.worker, compute, "trace", page, gives_way=True, holds=page)
         if page is not None:
             self._wanted[page] = wanted
             job.on_close.append(lambda: self._settle(page, wanted))
@@ -220,7 +220,7 @@ class Desk:
                 yield said(Kind.SAID, Step(**step.to_dict()))
             yield END
 
-        return self.submit(served.worker, compute, "sample", page)
+        return self.submit(served.worker, compute, "sample", page, gives_way=True)
 
     def replace(self, asked: ReplaceRequest, page: str | None) -> Job:
         """A Change."""
@@ -236,7 +236,7 @@ class Desk:
                 change = replace(served.scope.model, _source(asked), **options, trace=trace)
             yield Change(**change.to_dict()).model_dump_json().encode()
 
-        return self.submit(served.worker, compute, "replace", page)
+        return self.submit(served.worker, compute, "replace", page, holds=page)
 
     def fill(self, asked: FillRequest, page: str | None) -> Job:
         """A Fill."""
@@ -313,9 +313,27 @@ class Desk:
         require_fitting(plan, self.settings.trace_bytes)
         return plan
 
-    def submit(self, worker: Worker, compute: Compute, what: str, page: str | None) -> Job:
-        """A job at the end of the line; what the same page asked for before is not computed on."""
-        job = Job(compute, buffered=self.settings.buffered)
+    def submit(
+        self,
+        worker: Worker,
+        compute: Compute,
+        what: str,
+        page: str | None,
+        *,
+        gives_way: bool = False,
+        holds: str | None = None,
+    ) -> Job:
+        """A job at the end of the line; what the same page asked for before is not computed on.
+
+        Args:
+            worker: whose line.
+            compute: its chunks.
+            what: kind of request; a page has one of each kind.
+            page: who asks.
+            gives_way: others may be computed between its chunks.
+            holds: the page whose memory it uses until its end.
+        """
+        job = Job(compute, buffered=self.settings.buffered, gives_way=gives_way, holds=holds)
         if page is not None:
             older = self._latest.pop((what, page), None)
             if older is not None:

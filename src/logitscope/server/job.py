@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Hashable
 
 from logitscope.errors import Cancelled
 from logitscope.server.answers import Refused, failure_of
@@ -29,11 +28,23 @@ class Job:
     Args:
         compute: yields the answer's chunks; gets this job, to ask whether it is cancelled and to put chunks between.
         buffered: bytes that may wait for the reader.
+        gives_way: after each of its chunks another job may be computed first.
+        holds: what it has to itself from its first chunk to its last; no two jobs that hold the same are under way.
     """
 
-    def __init__(self, compute: Callable[[Job], Generator[bytes, None, None]], *, buffered: int) -> None:
+    def __init__(
+        self,
+        compute: Callable[[Job], Generator[bytes, None, None]],
+        *,
+        buffered: int,
+        gives_way: bool = False,
+        holds: Hashable = None,
+    ) -> None:
         self._compute: Callable[[Job], Generator[bytes, None, None]] | None = compute
+        self._under_way: Generator[bytes, None, None] | None = None
         self._buffered = buffered
+        self.gives_way = gives_way
+        self.holds = holds
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._state = threading.Condition()
@@ -42,12 +53,19 @@ class Job:
         self._stopped: Failure | None = None
         self._failed: Failure | None = None
         self._done = False
+        self.seconds = 0.0
+        """What it took so far; kept by whoever runs it."""
         self.on_cancel: Callable[[Job], None] | None = None
         self.on_close: list[Callable[[], None]] = []
 
     def cancelled(self) -> bool:
         """Whether computing on would be in vain."""
         return self._stopped is not None
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has been computed in part: it has to be run to its end, even where nobody wants it any more."""
+        return self._under_way is not None
 
     @property
     def done(self) -> bool:
@@ -110,23 +128,42 @@ class Job:
             self._size += len(chunk)
         self._tell()
 
-    def run(self) -> None:
-        """Computes everything, in the thread that calls it; no exception leaves it."""
-        compute, self._compute = self._compute, None  # what it holds on to is let go when it is done
+    def run(self, others: Callable[[], bool] = lambda: False) -> bool:
+        """Computes to the end, or until others go first; whether there is more to do.
+
+        In the model's thread, always the same; no exception leaves it.
+
+        Args:
+            others: asked after each chunk of a job that gives way: whether another one is to be computed now.
+        """
         failed: Failure | None = None
         try:
-            if compute is not None and not self.cancelled():
-                with closing(compute(self)) as chunks:  # what it uses is free again before the next job begins
-                    for chunk in chunks:
-                        self.put(chunk)
+            if self._compute is not None and not self.cancelled():
+                self._under_way, self._compute = self._compute(self), None
+            if self._under_way is not None and not self.cancelled():
+                for chunk in self._under_way:
+                    self.put(chunk)
+                    if self.gives_way and others():
+                        return True
         except Cancelled:
             failed = self._stopped or GONE
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends here and the thread goes on
             failed = failure_of(error)
-        finally:
-            with self._state:
-                self._failed, self._done = failed, True
-            self._tell()
+        failed = self._end() or failed
+        with self._state:
+            self._failed, self._done = failed, True
+        self._tell()
+        return False
+
+    def _end(self) -> Failure | None:
+        """Lets go of what the computing used, before the next job begins; what went wrong with that."""
+        under_way, self._under_way, self._compute = self._under_way, None, None
+        try:
+            if under_way is not None:
+                under_way.close()
+        except Exception as error:  # noqa: BLE001 - as above
+            return failure_of(error)
+        return None
 
     def drop(self) -> None:
         """Says that a job which was cancelled while it waited will not be run."""

@@ -37,6 +37,7 @@ class Settings:
             rebound as names can.
         app: the folder of the built page.
         waiting: requests that may wait for one model; beyond it the answer is busy.
+        under_way: traces and continuations that one model has begun at one time; they take turns, piece by piece.
         buffered: bytes of one answer that may wait for a slow reader before computing waits too.
         body_bytes, upload_bytes: the largest request, and the largest saved trace.
         body_seconds: within which a request must have arrived; uploads get `upload_seconds`.
@@ -60,6 +61,7 @@ class Settings:
     any_address: bool = False
     app: Path = field(default=BUILT)
     waiting: int = 32
+    under_way: int = 3
     buffered: int = 64 * MIB
     body_bytes: int = 2 * MIB
     upload_bytes: int = 256 * MIB

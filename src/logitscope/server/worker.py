@@ -1,6 +1,7 @@
-"""A model's thread: what is asked of one model is computed one request after the other, away from the event loop.
+"""A model's thread: what is asked of one model is computed one request at a time, away from the event loop.
 
-Knows jobs and no model. Threads of this kind do not keep the process alive.
+A long answer gives way between its chunks, so that a short question need not wait for all of it. Knows jobs and no
+model. Threads of this kind do not keep the process alive.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from logitscope.server.answers import refuse
 from logitscope.server.contract import Failure
@@ -27,13 +28,17 @@ class Worker:
 
     Args:
         name: of the model; the thread's name.
-        waiting: jobs that may stand in line, the one at work not counted.
+        waiting: jobs that may stand in line, those that were begun not counted.
+        under_way: jobs that give way and may have been begun at one time, each of them holding what it computed.
         clock: seconds from somewhere.
     """
 
-    def __init__(self, name: str, *, waiting: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, name: str, *, waiting: int, under_way: int = 1, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._name = name
         self._most = waiting
+        self._most_under_way = under_way
         self._clock = clock
         self._state = threading.Condition()
         self._line: deque[Job] = deque()
@@ -44,8 +49,9 @@ class Worker:
 
     @property
     def waiting(self) -> int:
-        """Jobs in line."""
-        return len(self._line)
+        """Jobs in line that were not begun."""
+        with self._state:
+            return sum(not job.begun for job in self._line)
 
     @property
     def busy(self) -> bool:
@@ -62,7 +68,8 @@ class Worker:
         with self._state:
             if self._stopping:
                 raise refuse(STOPPING.status, STOPPING.error)
-            if len(self._line) >= self._most + (self._now is None):
+            idle = self._now is None and not any(one.begun for one in self._line)
+            if self.waiting >= self._most + idle:
                 seconds = min(_MOST_SECONDS, max(1, math.ceil(self._seconds * (len(self._line) + 1))))
                 raise refuse(503, f"{self._name} is busy; ask again in {seconds} s.", seconds)
             self._line.append(job)
@@ -87,11 +94,30 @@ class Worker:
         return self._thread is None or not self._thread.is_alive()
 
     def _leave(self, job: Job) -> None:
-        """Frees the place of a job that was cancelled in line."""
+        """Frees the place of a job that was cancelled in line; one that was begun ends when its turn comes."""
         with self._state:
-            if job in self._line:
+            if job in self._line and not job.begun:
                 self._line.remove(job)
                 job.drop()
+
+    def _first(self, under_way: Sequence[Job]) -> Job | None:
+        """The first in line that may be computed now; one that was begun always may.
+
+        Args:
+            under_way: jobs that were begun.
+        """
+        held = {job.holds for job in under_way}
+        full = len(under_way) >= self._most_under_way
+        for job in self._line:
+            if job.begun or not ((full and job.gives_way) or (job.holds is not None and job.holds in held)):
+                return job
+        return None
+
+    def _others(self) -> bool:
+        """Whether somebody in line goes before the job at work goes on."""
+        with self._state:
+            now = self._now
+            return now is not None and self._first([now, *(job for job in self._line if job.begun)]) is not None
 
     def _work(self) -> None:
         while True:
@@ -99,11 +125,19 @@ class Worker:
                 self._now = None
                 while not self._line and not self._stopping:
                     self._state.wait()
-                if not self._line:
+                # Where nothing was begun, everybody may be.
+                job = self._first([one for one in self._line if one.begun])
+                if job is None:
                     return
-                job = self._now = self._line.popleft()
+                self._line.remove(job)
+                self._now = job
             began = self._clock()
-            job.run()
-            # Recent jobs count most: how long the next will take is only ever a guess.
-            self._seconds = 0.7 * self._seconds + 0.3 * (self._clock() - began)
+            more = job.run(self._others)
+            job.seconds += self._clock() - began
+            if more:
+                with self._state:
+                    self._line.append(job)
+            else:
+                # Recent jobs count most: how long the next will take is only ever a guess.
+                self._seconds = 0.7 * self._seconds + 0.3 * job.seconds
             del job
