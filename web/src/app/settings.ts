@@ -56,6 +56,8 @@ export const DEFAULTS = {
   seed: 0,
   /** How the walkthrough shows the model's inside: as a `scene`, or as a `table` of one tensor. */
   inside: "scene",
+  /** Pixels that the walkthrough's words are wide; 0 for as wide as they come. */
+  words: 0,
   lens: "logit",
   norm: "final",
   bos: false,

@@ -2,12 +2,12 @@
 
 import { blockOf, keyHeadOf, layerOf, type Context } from "./context";
 import { attentionSums } from "./attentionSums";
-import { blockLink, here, tokenAt } from "./naming";
+import { blockLink, here, sizeOf, tokenAt } from "./naming";
 import { cellOf, largest, number, worked, type Numbers } from "./numbers";
 import type { HeadParts } from "./parts";
 import { beginning, cell, counted, explaining, NEAR, part, takenApart } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
-import { bit, count, formula, link, list, many, say, short, term, type Piece } from "./words";
+import { bit, count, formula, link, list, many, say, short, term, widget, type Piece } from "./words";
 
 export const attention: Chapter = {
   id: "attention",
@@ -77,19 +77,20 @@ function headLines(context: Context, head: number) {
 
 function three(context: Context): Passage {
   const { attention: parts } = layerOf(context);
-  const { d_model = 0, d_head = 0 } = context.graph.sizes;
   const first = (head: HeadParts, title: string): Step => ({
     title,
     seconds: 3,
     look: { look: [parts.norm.id, head.section], yaw: -18, pitch: 8, zoom: 0.95 },
     show: [parts.norm.id, head.section],
     computes: [{ block: head.id }],
+    lit: () => ({ brackets: [{ block: head.weight, axis: null }] }),
   });
   return {
     id: "three",
     title: "Query, key and value",
     words: () => [
-      say`From each column, ${d_model} numbers long, a head makes three short ones, each ${d_head} long, by multiplying
+      say`From each column, ${sizeOf(context, "d_model", parts.norm.id)} numbers long, a head makes three short ones, each
+        ${sizeOf(context, "d_head", parts.q.id, parts.k.id, parts.v.id)} long, by multiplying
         with three tables of weights:`,
       list(
         bit`the ${link("query", parts.q.id)}: what this token is looking for;`,
@@ -99,6 +100,7 @@ function three(context: Context): Passage {
       say`It helps to think of a shelf: a query is held against the key on every box, and the boxes that fit give up what
         is in them. Only that here every box is opened a little, as far as it fits. These are names that people gave;
         what the weights make of them was learned.`,
+      widget("lookup"),
     ],
     steps: [first(parts.q, "Queries"), first(parts.k, "Keys"), first(parts.v, "Values")],
   };
@@ -114,8 +116,8 @@ function oneSum(context: Context): Passage {
     title: "One number, taken apart",
     words: (numbers) => [
       say`How is a query made? Take its first number for ${here(context)}. The token's
-        ${link("normed column", norm.id)} and one line of the ${link("query weights", q.weight)} are both ${d} numbers
-        long. They are multiplied pair by pair, and the ${d} products are added up${
+        ${link("normed column", norm.id)} and one line of the ${link("query weights", q.weight)} are both
+        ${sizeOf(context, "d_model", norm.id, q.weight)} numbers long. They are multiplied pair by pair, and the ${d} products are added up${
           q.bias
             ? bit`, together with a learned
         ${link("bias", q.bias)}`

@@ -2,7 +2,7 @@
 
 import { chanceWords } from "../view";
 import { keyHeadOf, layerOf, type Context } from "./context";
-import { here, tokenAt } from "./naming";
+import { here, sizeOf, tokenAt } from "./naming";
 import { largest, number, worked } from "./numbers";
 import { beginning, cell, counted, explaining, NEAR, part, takenApart } from "./shots";
 import type { Passage } from "./timeline";
@@ -81,7 +81,7 @@ function mixed(context: Context): Passage {
     words: (numbers) => [
       say`At last something is collected. The ${link("values", v.last)} of all tokens that ${here(context)} sees are
         multiplied with their ${link("shares", pattern)} and added up: much of a token with a large share, next to nothing
-        of the others. The sum is a ${link("mixture", mix)}, ${d_head} numbers long. Its first number:`,
+        of the others. The sum is a ${link("mixture", mix)}, ${sizeOf(context, "d_head", mix)} numbers long. Its first number:`,
       formula`${number(numbers, pattern, [head, p, 0])} × ${number(numbers, v.last, [kHead, 0, 0])}${p > 0 ? " + … " : " "}=
         ${number(numbers, mix, [head, p, 0])}`,
       say`The shares decided where to look; the values decide what comes from there.`,

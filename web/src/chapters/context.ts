@@ -1,7 +1,7 @@
 // What a chapter is told: the model's parts, the text that was read, and what of it is followed. Holds no numbers.
 
 import type { Graph, GraphBlock } from "../engine";
-import type { Layout } from "../scene";
+import type { Giant, Layout } from "../scene";
 import { visible } from "../view";
 import { partsOf, type Layer, type Parts } from "./parts";
 
@@ -26,6 +26,8 @@ export interface Context {
   readonly likeliest: number;
   /** Of the picture: its width by its height. */
   readonly aspect: number;
+  /** Known models that stand beside, from the smallest; none while they have not come. */
+  readonly giants: readonly Giant[];
 }
 
 export interface Read {
@@ -41,7 +43,13 @@ export interface Read {
  * @param followed where it does not exist in this run, what is nearest to it.
  * @throws GuideError where the guide has no words for the model.
  */
-export function contextOf(read: Read, followed: Partial<Followed> = {}, aspect = 1.5, likeliest = 0): Context {
+export function contextOf(
+  read: Read,
+  followed: Partial<Followed> = {},
+  aspect = 1.5,
+  likeliest = 0,
+  giants: readonly Giant[] = [],
+): Context {
   const parts = partsOf(read.graph);
   const within = (n: number | undefined, size: number, otherwise: number) =>
     Math.min(size - 1, Math.max(0, Math.floor(n ?? otherwise)));
@@ -56,6 +64,7 @@ export function contextOf(read: Read, followed: Partial<Followed> = {}, aspect =
     },
     likeliest,
     aspect,
+    giants,
   };
 }
 

@@ -1,7 +1,7 @@
 // Embedding: a token's line of the table, and, where the model has them, the line of its position.
 
 import { layerOf, type Context } from "./context";
-import { here, streamLink } from "./naming";
+import { here, sizeOf, streamLink } from "./naming";
 import { number } from "./numbers";
 import { about, beginning, cell, counted, entrance, explaining, NEAR, part, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
@@ -22,12 +22,12 @@ function lookup(context: Context): Passage {
     id: "lookup",
     title: "A token's own line",
     words: (numbers) => [
-      say`Our token ${here(context)} has the id ${id}. The ${link("token table", parts.tokens)} has ${d} numbers for it,
+      say`Our token ${here(context)} has the id ${id}. The ${link("token table", parts.tokens)} has ${sizeOf(context, "d_model", parts.tokens)} numbers for it,
         learned in training. They begin with ${number(numbers, parts.tokens, [id, 0])},
         ${number(numbers, parts.tokens, [id, Math.min(1, d - 1)])} and
         ${number(numbers, parts.tokens, [id, Math.min(2, d - 1)])}. Looking them up is no arithmetic at all.`,
       say`None of the numbers means something by itself. Tokens that are used alike have similar lines: together, the
-        numbers are a place in a space of ${d} directions.`,
+        numbers are a place in a space of ${sizeOf(context, "d_model", parts.tokens)} directions.`,
     ],
     steps: [
       {
@@ -166,12 +166,12 @@ function together(context: Context): Passage {
 }
 
 function stream(context: Context): Passage {
-  const { parts, ids, graph } = context;
+  const { parts } = context;
   return {
     id: "stream",
     title: "The stream begins",
     words: () => [
-      say`This table of ${ids.length} × ${graph.sizes["d_model"]!} numbers, ${along("positions", "position", parts.embed)}
+      say`This table of ${sizeOf(context, "position", parts.embed)} × ${sizeOf(context, "d_model", parts.embed)} numbers, ${along("positions", "position", parts.embed)}
         by ${along("width", "d_model", parts.embed)}, is the start of the ${streamLink(context)}. It keeps this shape all
         the way down; each part of the model reads it and adds to it. There are ${count(parts.stream.length)} tables of
         this shape below each other.`,
@@ -182,7 +182,10 @@ function stream(context: Context): Passage {
         seconds: 3,
         look: { look: parts.stream.slice(0, 3), yaw: -14, pitch: 8, zoom: 1 },
         show: [...parts.stream],
-        lit: (t) => ({ ranges: [part(context, parts.stream[counted(t, Math.min(3, parts.stream.length))]!, {})] }),
+        lit: (t) => {
+          const block = parts.stream[counted(t, Math.min(3, parts.stream.length))]!;
+          return { ranges: [part(context, block, {})], brackets: [{ block, axis: null }] };
+        },
       },
       {
         title: "Down the residual stream",

@@ -1,7 +1,7 @@
 // The MLP: wider, bent, narrower again; with a gate where the model has one.
 
 import { layerOf, type Context } from "./context";
-import { ACTIVATIONS, here, normName } from "./naming";
+import { ACTIVATIONS, here, normName, sizeOf } from "./naming";
 import { number } from "./numbers";
 import { beginning, cell, counted, explaining, NEAR, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
@@ -21,7 +21,7 @@ function upTo(context: Context): number {
 function wider(context: Context): Passage {
   const { norm, up, gate, section } = layerOf(context).mlp;
   const { position: p } = context.followed;
-  const { d_model = 1, d_mlp = 1 } = context.graph.sizes;
+  const { d_mlp = 1 } = context.graph.sizes;
   const first = gate ?? up;
   const sums = [norm.mean, norm.variance, norm.meanSquare].filter((id): id is string => id !== null);
   return {
@@ -30,7 +30,8 @@ function wider(context: Context): Passage {
     words: (numbers) => [
       say`After attention every column is worked on alone, by a small network of its own: an ${term("MLP")}, short for
         multi-layer perceptron. It begins with another ${normName(norm)}. Then the ${link("normed column", norm.id)} of
-        ${d_model} numbers becomes ${link("one of", first.id)} ${d_mlp}, by dot products with ${d_mlp} lines of
+        ${sizeOf(context, "d_model", norm.id)} numbers becomes ${link("one of", first.id)} ${sizeOf(context, "d_mlp", first.id)},
+        by dot products with ${sizeOf(context, "d_mlp", first.weight)} lines of
         ${link("weights", first.weight)}${first.bias ? bit` and a ${link("bias", first.bias)} each` : ""}.`,
       say`Each line of weights can be read as a question about the column: how much is there of this? The first answer for
         ${here(context)} is ${number(numbers, first.id, [p, 0])}.`,
@@ -137,15 +138,14 @@ function narrower(context: Context): Passage {
   const { out, residual, act, gated } = layerOf(context).mlp;
   const inner = gated ?? act;
   const { position: p } = context.followed;
-  const { d_model = 1, d_mlp = 1 } = context.graph.sizes;
   const before = layerOf(context).attention.residual;
   const sum = cell(context, residual, { position: p, d_model: 0 });
   return {
     id: "narrower",
     title: "Narrower again, and added",
     words: (numbers) => [
-      say`A second table of ${link("weights", out.weight)} brings ${link(`the ${d_mlp} numbers`, inner)} back to
-        ${link(`${d_model}`, out.id)}: every answer that counts adds its own line to the column. What comes out is added
+      say`A second table of ${link("weights", out.weight)} brings the ${sizeOf(context, "d_mlp", inner)} numbers back
+        to ${sizeOf(context, "d_model", out.id)}: every answer that counts adds its own line to the column. What comes out is added
         to the stream, as after attention:`,
       formula`${number(numbers, before, [p, 0])} + ${number(numbers, out.id, [p, 0])} =
         ${number(numbers, residual, [p, 0])}`,

@@ -3,7 +3,7 @@
 import type { Context } from "./context";
 import type { Numbers } from "./numbers";
 import type { NormParts } from "./parts";
-import { link, token, tokenOf, type Piece } from "./words";
+import { along, count, link, token, tokenOf, type Piece } from "./words";
 
 /** `layer norm` or `RMS norm`. */
 export function normName(norm: NormParts): string {
@@ -23,6 +23,12 @@ export const ACTIVATIONS: Readonly<Record<string, string>> = {
   silu: "SiLU",
   relu: "ReLU",
 };
+
+/** How many cells there are along an axis, in the colour of its dimension; it measures the blocks that are named. */
+export function sizeOf(context: Context, axis: string, ...blocks: readonly string[]): Piece {
+  const block = context.layout.byId.get(blocks[0]!)!;
+  return along(count(block.shape[block.block.axes.findIndex(({ name }) => name === axis)]!), axis, ...blocks);
+}
 
 /** The token at a position. */
 export function tokenAt({ tokens, parts }: Context, position: number): Piece {

@@ -1,7 +1,7 @@
 // The norm before a sublayer: layer norm with its mean and variance, or RMS norm with its mean square.
 
 import { layerOf, type Context } from "./context";
-import { blockLink, here, normName } from "./naming";
+import { blockLink, here, normName, sizeOf } from "./naming";
 import { cellOf, number, worked } from "./numbers";
 import { beginning, cell, counted, explaining, NEAR, part, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
@@ -50,7 +50,6 @@ function shown(context: Context): string[] {
 function measured(context: Context): Passage {
   const { norm: parts } = layerOf(context).attention;
   const { position: p } = context.followed;
-  const d = context.graph.sizes["d_model"]!;
   const upTo = (p + 1) / context.ids.length;
   const sums = [parts.mean, parts.variance, parts.meanSquare].filter((id): id is string => id !== null);
   return {
@@ -59,15 +58,15 @@ function measured(context: Context): Passage {
     words: (numbers) =>
       parts.mean !== null && parts.variance !== null
         ? [
-            say`Take the column of ${here(context)}. The ${link("mean", parts.mean)} of its ${d} numbers is
+            say`Take the column of ${here(context)}. The ${link("mean", parts.mean)} of its ${sizeOf(context, "d_model", parts.input)} numbers is
               ${number(numbers, parts.mean, [p])}. The mean of their squared distances from it, the
               ${link("variance", parts.variance)}, is ${number(numbers, parts.variance, [p])}; the square root of that,
               ${worked(root(cellOf(numbers, { block: parts.variance, index: [p] })))}, says how far the
               numbers lie apart.`,
           ]
         : [
-            say`Take the column of ${here(context)}. The ${link("mean of the squares", parts.meanSquare)} of its ${d}
-              numbers is ${number(numbers, parts.meanSquare!, [p])}. The square root of that,
+            say`Take the column of ${here(context)}. The ${link("mean of the squares", parts.meanSquare)} of its
+              ${sizeOf(context, "d_model", parts.input)} numbers is ${number(numbers, parts.meanSquare!, [p])}. The square root of that,
               ${worked(root(cellOf(numbers, { block: parts.meanSquare!, index: [p] })))}, says how large
               the numbers are. Unlike a layer norm, this RMS norm (root mean square) subtracts no mean.`,
           ],

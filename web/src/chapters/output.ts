@@ -2,7 +2,7 @@
 
 import { chanceWords } from "../view";
 import { layerOf, type Context } from "./context";
-import { nameOf, tokenAt } from "./naming";
+import { nameOf, sizeOf, tokenAt } from "./naming";
 import { largest, number } from "./numbers";
 import { cell, counted, entrance, foretold, part, whole } from "./shots";
 import type { Chapter, Passage } from "./timeline";
@@ -57,7 +57,7 @@ function every(context: Context): Passage {
 }
 
 function chosen(context: Context): Passage {
-  const { parts, ids, graph } = context;
+  const { parts, ids } = context;
   const last = ids.length - 1;
   const top = { position: last, vocab: context.likeliest };
   return {
@@ -75,7 +75,7 @@ function chosen(context: Context): Passage {
           bit`${term("top-k")} leaves only so many of the likeliest in the pot;`,
           bit`${term("top-p")} leaves only the fewest that together have so much of the probability.`,
         ),
-        say`All ${graph.sizes["vocab"]!} tokens of the vocabulary take part below, not only those that are shown.`,
+        say`All ${sizeOf(context, "vocab", parts.probabilities)} tokens of the vocabulary take part below, not only those that are shown.`,
         widget("sampling"),
       ];
     },

@@ -2,7 +2,7 @@
 
 import { chanceWords } from "../view";
 import { blocksIn, computed, layerOf, type Context } from "./context";
-import { here, nameOf, tokenAt } from "./naming";
+import { here, nameOf, sizeOf, tokenAt } from "./naming";
 import { largest, number } from "./numbers";
 import { cell, counted, entrance, explaining, foretold, idsFromNear, part, whole as spread } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
@@ -65,12 +65,12 @@ function text(context: Context): Passage {
 }
 
 function columns(context: Context): Passage {
-  const { graph, parts } = context;
+  const { parts } = context;
   return {
     id: "columns",
     title: "Each token becomes a column",
     words: () => [
-      say`Each id is exchanged for a column of ${graph.sizes["d_model"]!} numbers, its ${link("embedding", parts.embed)}.
+      say`Each id is exchanged for a column of ${sizeOf(context, "d_model", parts.embed)} numbers, its ${link("embedding", parts.embed)}.
         That is all the model knows of a token to begin with. From here on everything is arithmetic on such columns, one
         for each token.`,
     ],

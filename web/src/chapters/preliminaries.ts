@@ -1,7 +1,8 @@
 // Preliminaries: what a model is, that it is watched being used and not trained, and how to read the picture.
 
+import { around, placeOf, rolesOf, underCards } from "../scene";
 import { layerOf, type Context } from "./context";
-import { streamLink } from "./naming";
+import { sizeOf, streamLink } from "./naming";
 import { entrance, part, turn, whole } from "./shots";
 import type { Chapter, Passage } from "./timeline";
 import { along, bit, count, link, list, many, say, term, widget } from "./words";
@@ -10,7 +11,7 @@ export const preliminaries: Chapter = {
   id: "preliminaries",
   group: "Start",
   title: () => "Preliminaries",
-  passages: (context) => [recipe(context), used(context), reading(context), size(context)],
+  passages: (context) => [recipe(context), used(context), reading(context), size(context), giants(context)],
 };
 
 function recipe(context: Context): Passage {
@@ -66,18 +67,20 @@ function reading(context: Context): Passage {
   const { graph, parts, tokens } = context;
   const [first] = parts.stream;
   const { attention } = layerOf(context);
+  const heads = context.layout.roles.nHeads;
   return {
     id: "reading",
     title: "How to read the picture",
     words: () => [
-      say`Take the ${link("embedding", first!)}. It has ${many(tokens.length, "column")}, one for each
-        ${along("position", "position", first!)} of the text, and each column has ${graph.sizes["d_model"]!} numbers, along
-        ${along("d_model", "d_model", first!)}, the width of the model. Positions are counted from 0.`,
+      say`Take the ${link("embedding", first!)}. It has ${sizeOf(context, "position", first!)} columns, one for each
+        ${along("position", "position", first!)} of the text, and each column has ${sizeOf(context, "d_model", first!)} numbers,
+        along ${along("d_model", "d_model", first!)}, the width of the model. A direction has the same colour wherever it is
+        spoken of, and brackets in the picture say how long it is. Positions are counted from 0.`,
       list(
         bit`Colour is value: orange above zero, blue below, pale near zero. Each table has its own scale, which the legend
           names.`,
         bit`The ${streamLink(context)} runs down the middle; attention stands to its left, the MLP to its right.`,
-        bit`Attention has ${many(context.layout.roles.nHeads, "head")}, which stand behind each other:
+        bit`Attention has ${sizeOf(context, "head", attention.pattern)} ${heads === 1 ? "head" : "heads"}, which stand behind each other:
           ${link("here are their patterns", attention.pattern)}.`,
         bit`Hatched squares are left out by a mask and have no number; grey ones are still on their way.`,
       ),
@@ -90,6 +93,7 @@ function reading(context: Context): Passage {
         show: entrance(context),
         lit: (t) => ({
           ranges: [part(context, first!, { position: Math.floor(Math.min(0.999, t) * tokens.length) })],
+          brackets: [{ block: first!, axis: "position" }],
         }),
       },
       {
@@ -97,14 +101,18 @@ function reading(context: Context): Passage {
         seconds: 3,
         lit: (t) => ({
           ranges: [part(context, first!, { d_model: Math.floor(Math.min(0.999, t) * graph.sizes["d_model"]!) })],
+          brackets: [{ block: first!, axis: null }],
         }),
       },
       {
         title: "Heads stand behind each other",
         seconds: 3,
-        look: { look: [attention.pattern], yaw: -50, pitch: 14, zoom: 0.8 },
+        look: { look: [attention.maximum, attention.expSum, attention.pattern], yaw: -50, pitch: 14, zoom: 0.85 },
         show: [attention.maximum, attention.expSum, attention.pattern],
-        lit: () => ({ ranges: [whole(context, attention.pattern)] }),
+        lit: () => ({
+          ranges: [whole(context, attention.pattern)],
+          brackets: [{ block: attention.pattern, axis: "head" }],
+        }),
       },
     ],
   };
@@ -136,4 +144,50 @@ function size(context: Context): Passage {
       },
     ],
   };
+}
+
+/** How many known models the picture has room for; and how small this one is beside each, while they have not come. */
+const KNOWN = ["the first", "the second", "the third"];
+const SMALL = [0.4, 0.2, 0.1];
+
+function giants(context: Context): Passage {
+  const { graph, layout } = context;
+  const told = context.giants.slice(0, KNOWN.length);
+  const own = graph.sizes["n_parameters"]!;
+  return {
+    id: "giants",
+    title: "As large as they come",
+    words: () => [
+      say`Now known models stand beside yours, on the same scale: a square is a square everywhere. They are shapes only.
+        Nothing was computed in them, and so no number stands in them.`,
+      told.length
+        ? list(
+            ...told.map(({ shape }) => {
+              const { n_parameters, n_positions } = shape;
+              const { d_model = 0 } = shape.graph.sizes;
+              const times = Math.max(1, Math.round(n_parameters / own));
+              return bit`${term(shape.name)}: ${many(blocksOf(shape.graph), "block")}, columns ${d_model} numbers long and
+                ${n_positions} of them, ${n_parameters} weights: ${times} times yours.`;
+            }),
+          )
+        : say`Their shapes have not come.`,
+      say`Each was made by the recipe of the next chapters. What was learned with so many more weights no picture can say.`,
+    ],
+    steps: KNOWN.map((which, i) => {
+      const beside = told.slice(0, i + 1);
+      const box = underCards(around([layout, ...beside.map(placeOf)]), beside.length + 1);
+      return {
+        title: `Beside it, ${told[i]?.shape.name ?? which}`,
+        seconds: 3.5,
+        look: { box, yaw: -18, pitch: 14, zoom: told.length ? 0.9 : SMALL[i]! },
+        show: "all" as const,
+        beside: true,
+      };
+    }),
+  };
+}
+
+/** How many blocks a model has: sections of the stream that have an attention. */
+function blocksOf(graph: Context["graph"]): number {
+  return rolesOf(graph).stream.length >> 1;
 }

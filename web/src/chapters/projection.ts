@@ -1,11 +1,11 @@
 // Projection: heads side by side, one more product, and the addition to the residual stream.
 
 import { layerOf, type Context } from "./context";
-import { here, streamLink } from "./naming";
+import { here, sizeOf, streamLink } from "./naming";
 import { number } from "./numbers";
 import { beginning, cell, counted, explaining, NEAR, part, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
-import { bit, formula, link, many, say, term } from "./words";
+import { bit, formula, link, say, term } from "./words";
 
 export const projection: Chapter = {
   id: "projection",
@@ -22,7 +22,8 @@ function stacked(context: Context): Passage {
     id: "stacked",
     title: "Heads side by side",
     words: () => [
-      say`Each of the ${many(n_heads, "head")} has made a ${link("mixture", mix)} of ${d_head} numbers for each token. Put
+      say`Each of the ${sizeOf(context, "head", mix)} heads has made a ${link("mixture", mix)} of
+        ${sizeOf(context, "d_head", mix)} numbers for each token. Put
         end to end they are ${n_heads * d_head} numbers: what attention found for the token, by all heads.`,
     ],
     steps: [
@@ -42,14 +43,14 @@ function stacked(context: Context): Passage {
 function projected(context: Context): Passage {
   const { mix, out } = layerOf(context).attention;
   const { position: p } = context.followed;
-  const { d_model = 1, n_heads = 1, d_head = 1 } = context.graph.sizes;
+  const { n_heads = 1, d_head = 1 } = context.graph.sizes;
   const of = cell(context, out.id, { position: p, d_model: 0 });
   return {
     id: "projected",
     title: "Back to the stream's width",
     words: (numbers) => [
       say`The heads do not speak the language of the stream. One more table of ${link("weights", out.weight)} translates:
-        each of the ${d_model} numbers of the ${link("result", out.id)} is a dot product over all ${n_heads * d_head}
+        each of the ${sizeOf(context, "d_model", out.id)} numbers of the ${link("result", out.id)} is a dot product over all ${n_heads * d_head}
         numbers of ${link("all heads", mix)}${out.bias ? bit`, plus a ${link("bias", out.bias)}` : ""}. For
         ${here(context)} the first is ${number(numbers, out.id, [p, 0])}. This is the ${term("projection")}.`,
     ],

@@ -140,7 +140,11 @@ export function lighting(context: Context, { blocks, axis, cell: one, position }
   if (position !== undefined) return { ranges: atPosition(context, position) };
   const known = blocks.filter((block) => context.layout.byId.has(block));
   if (axis === null) return { ranges: known.map((block) => whole(context, block)) };
+  const brackets = known
+    .filter((block) => context.layout.byId.get(block)!.block.axes.some(({ name }) => name === axis))
+    .map((block) => ({ block, axis }));
   return {
+    brackets,
     ranges: known.flatMap((block) => {
       const { axes } = context.layout.byId.get(block)!.block;
       if (!axes.some(({ name }) => name === axis)) return [];

@@ -2,7 +2,7 @@
 
 import { chanceWords } from "../view";
 import { layerOf, type Context } from "./context";
-import { nameOf, normName, tokenAt } from "./naming";
+import { nameOf, normName, sizeOf, tokenAt } from "./naming";
 import { largest, number } from "./numbers";
 import { about, beginning, cell, counted, explaining, foretold, part, takenApart } from "./shots";
 import type { Chapter, Passage } from "./timeline";
@@ -16,7 +16,7 @@ export const softmax: Chapter = {
 };
 
 function scores(context: Context): Passage {
-  const { parts, ids, graph } = context;
+  const { parts, ids } = context;
   const last = ids.length - 1;
   const sum = cell(context, parts.logits, { position: last, vocab: context.likeliest });
   return {
@@ -27,7 +27,7 @@ function scores(context: Context): Passage {
       return [
         say`Below the last block the stream is ${link(`brought to size (${normName(parts.norm)})`, parts.norm.id)} once more. Then each
           column is multiplied with ${link(parts.tied ? "the table of tokens" : "the output matrix", parts.head)}, which has a line for each
-          of the ${graph.sizes["vocab"]!} tokens of the vocabulary${
+          of the ${sizeOf(context, "vocab", parts.logits)} tokens of the vocabulary${
             parts.tied
               ? bit`: the very table in which tokens were looked up at the
           start, used backwards`
@@ -114,9 +114,8 @@ function exponentials(context: Context): Passage {
 }
 
 function shares(context: Context): Passage {
-  const { parts, ids, graph } = context;
+  const { parts, ids } = context;
   const last = ids.length - 1;
-  const vocab = graph.sizes["vocab"]!;
   const top = { position: last, vocab: context.likeliest };
   return {
     id: "shares",
@@ -124,7 +123,7 @@ function shares(context: Context): Passage {
     words: (numbers) => {
       const best = largest(numbers.row(parts.probabilities, last));
       return [
-        say`Each power is divided by the sum. Now all ${vocab} numbers are above zero and add up to 1: they are
+        say`Each power is divided by the sum. Now all ${sizeOf(context, "vocab", parts.probabilities)} numbers are above zero and add up to 1: they are
           ${link("probabilities", parts.probabilities)}. For ${nameOf(context, numbers, best)}:`,
         formula`exp(${number(numbers, parts.logits, [last, best])} − ${number(numbers, parts.maximum, [last])}) /
           ${number(numbers, parts.expSum, [last])} =

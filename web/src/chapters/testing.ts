@@ -1,6 +1,6 @@
 // Runs for tests: goldens' graphs with a text, and numbers that are all there.
 
-import { layoutOf, shapeOf } from "../scene";
+import { layoutOf, shapeOf, type Giant } from "../scene";
 import { goldenGraph, type GRAPHS } from "../scene/goldens";
 import { contextOf, type Context, type Followed } from "./context";
 import type { Numbers } from "./numbers";
@@ -13,6 +13,7 @@ export function contextFor(
   tokens: readonly string[] = LETTERS,
   aspect = 1.5,
   likeliest = 1,
+  giants: readonly Giant[] = [],
 ): Context {
   const graph = goldenGraph(name);
   const ids = tokens.map((token) => (token.codePointAt(0) ?? 0) % graph.sizes["vocab"]!);
@@ -21,6 +22,7 @@ export function contextFor(
     followed,
     aspect,
     likeliest,
+    giants,
   );
 }
 

@@ -4,6 +4,7 @@
 // give the same frame.
 
 import {
+  around,
   between,
   cellBox,
   clamped,
@@ -17,6 +18,7 @@ import {
   WHOLE,
   type Apart,
   type Box,
+  type BracketRef,
   type CellArrow,
   type CellRef,
   type Frame,
@@ -28,7 +30,7 @@ import {
   type Pose,
 } from "../scene";
 import { flight } from "../scene/camera";
-import { around, centre } from "../scene/geometry";
+import { centre } from "../scene/geometry";
 import { keyHeadOf, type Context } from "./context";
 import type { Numbers } from "./numbers";
 import { cell, computing } from "./shots";
@@ -41,6 +43,7 @@ export interface Lit {
   readonly arrows?: readonly CellArrow[];
   readonly apart?: Apart;
   readonly caption?: string;
+  readonly brackets?: readonly BracketRef[];
 }
 
 /** A block that is computed. */
@@ -62,13 +65,15 @@ export interface Step {
   readonly title: string;
   readonly seconds: number;
   /** What is looked at in the end; where nothing is said, what was. */
-  readonly look?: Partial<Omit<Look, "look">> & (Pick<Look, "look"> | Close);
+  readonly look?: Partial<Omit<Look, "look">> & (Pick<Look, "look"> | Close | { readonly box: Box });
   /** What stays solid: block ids and section keys; all others fade. `all` lets everything be solid again. */
   readonly show?: readonly string[] | "all";
   /** What is computed in this step, one after the other; before it, it is not there. */
   readonly computes?: readonly Computed[];
   /** @param t from 0 to 1, after the flight. */
   readonly lit?: (t: number) => Lit;
+  /** Known models stand beside, as shapes. */
+  readonly beside?: boolean;
 }
 
 export interface Passage {
@@ -145,7 +150,7 @@ export class Timeline {
       opacity: from ? from.end.opacity : {},
       // What this chapter computes is not there before it does.
       reveal: Object.fromEntries(all.flatMap((step) => (step.computes ?? []).map(({ block }) => [block, 0]))),
-      spoken: from ? from.end.spoken : null,
+      spoken: null,
     };
     const spans: Span[] = [];
     const steps: Placed[] = [];
@@ -207,6 +212,8 @@ export class Timeline {
       arrows: lit.arrows ?? [],
       ...(lit.apart ? { apart: lit.apart } : {}),
       ...(lit.caption ? { caption: lit.caption } : {}),
+      ...(lit.brackets ? { brackets: lit.brackets } : {}),
+      beside: Boolean(step.beside),
       ...(after.spoken ? { spoken: after.spoken } : {}),
     };
   }
@@ -248,16 +255,20 @@ function reached(step: Step, before: State, context: Context): State {
   };
 }
 
-/** What a step computes last, or looks at first, where the guide follows it. */
-function spokenOf({ computes, look }: Step, context: Context): CellRef | null {
-  const looked = look && "look" in look ? look.look.find((id) => context.layout.byId.has(id)) : undefined;
-  const named = computes?.at(-1)?.block ?? looked;
-  if (named) {
-    const { position, head } = context.followed;
-    return cell(context, named, { position, head, key_head: keyHeadOf(context) });
-  }
-  const range = look && "cells" in look ? look.cells[0] : undefined;
-  return range ? { block: range.block, index: range.from } : null;
+/** What a step computes last, or looks at or shows first, where the guide follows it. */
+function spokenOf({ computes, look, show }: Step, context: Context): CellRef | null {
+  const { byId } = context.layout;
+  const close = look && "cells" in look ? look : null;
+  if (close?.sums?.[0]) return close.sums[0];
+  const looked = look && "look" in look ? look.look : (close?.cells.map(({ block }) => block) ?? []);
+  const shown = show === "all" ? [] : (show ?? []);
+  const named = [...(computes ?? []).map(({ block }) => block).reverse(), ...looked, ...shown].find((id) =>
+    byId.has(id),
+  );
+  if (!named) return null;
+  const { position, head } = context.followed;
+  const alone = !byId.get(named)!.block.axes.some(({ name }) => name === "position");
+  return cell(context, named, { position, head, key_head: keyHeadOf(context), key: alone ? position : 0 });
 }
 
 function posed(look: NonNullable<Step["look"]>, { layout, ids, aspect }: Context): Pose {
@@ -270,6 +281,7 @@ function posed(look: NonNullable<Step["look"]>, { layout, ids, aspect }: Context
     const rooms = (look.sums ?? []).flatMap((sum) => meetingBox(layout, ids, sum) ?? []);
     return poseAround(around([...cells, ...rooms]), from, aspect);
   }
+  if ("box" in look) return poseAround(look.box, from, aspect);
   if (!from.look.length) return poseOf(from, layout, aspect);
   return poseAround(near(lookedAt(layout, from.look), layout), from, aspect);
 }

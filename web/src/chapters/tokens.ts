@@ -1,7 +1,7 @@
 // Tokens: how a text is cut, the list of all of them, and how many fit.
 
 import type { Context } from "./context";
-import { here } from "./naming";
+import { here, sizeOf } from "./naming";
 import { number } from "./numbers";
 import { about, beginning, cell, counted, entrance, part } from "./shots";
 import type { Chapter, Passage } from "./timeline";
@@ -46,13 +46,13 @@ function cut(context: Context): Passage {
 }
 
 function vocabulary(context: Context): Passage {
-  const { parts, ids, graph, followed } = context;
+  const { parts, ids, followed } = context;
   const id = ids[followed.position]!;
   return {
     id: "vocabulary",
     title: "The list of all tokens",
     words: () => [
-      say`The list is called the ${term("vocabulary")}. This one has ${many(graph.sizes["vocab"]!, "token")}, and it was
+      say`The list is called the ${term("vocabulary")}. This one has ${sizeOf(context, "vocab", parts.tokens)} tokens, and it was
         made once, before training. The model never sees letters: to it, ${here(context)} is line ${id} and nothing else.
         What the token means it had to learn, and what it learned about it stands in one line of the
         ${link("token table", parts.tokens)}.`,

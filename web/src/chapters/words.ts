@@ -28,7 +28,7 @@ export type Piece =
   | { readonly kind: "key"; readonly text: string };
 
 /** Instruments that stand between paragraphs; the page draws them. */
-export type Widget = "tokens" | "sizes" | "attention" | "activation" | "softmax" | "sampling" | "lens";
+export type Widget = "tokens" | "sizes" | "lookup" | "attention" | "activation" | "softmax" | "sampling" | "lens";
 
 export type Paragraph =
   | { readonly kind: "words"; readonly pieces: readonly Piece[] }

@@ -3,6 +3,7 @@
 // A frame is a function of chapter and time alone, so that playing, scrubbing and jumping all give the same picture.
 
 import { directions, HALF } from "./axes";
+import type { BracketRef } from "./brackets";
 import type { Layout } from "./layout";
 import { around, centre, type Box, type Point } from "./geometry";
 import { sectionKey } from "./sections";
@@ -69,6 +70,10 @@ export interface Frame {
   readonly arrows: readonly CellArrow[];
   readonly apart?: Apart;
   readonly caption?: string;
+  /** Sides of blocks that are measured. */
+  readonly brackets?: readonly BracketRef[];
+  /** False where known models that were asked for to stand beside are not to be seen. */
+  readonly beside?: boolean;
   /** The cell that is spoken of while none is lit. */
   readonly spoken?: CellRef;
 }

@@ -2,6 +2,8 @@
 
 export { meetingBox } from "./apart";
 export { arrowsInto, type Arrow } from "./arrows";
+export { bracketsOf, type Bracket, type BracketRef } from "./brackets";
+export { dimensionOf, HUES, sizeWords, type Dimension } from "./dimensions";
 export { cellAt, cellBox, cellCentre, slabOf, type Axes, type BlockBox } from "./boxes";
 export {
   between,
@@ -27,7 +29,8 @@ export {
   type Pose,
   type Tone,
 } from "./frame";
-export { type Box, type Point } from "./geometry";
+export { giantsOf, placeOf, underCards, type Giant } from "./giants";
+export { around, type Box, type Point } from "./geometry";
 export { besideEachOther, layoutOf, type Layout } from "./layout";
 export { areNames, isReduction, operandOf, rolesOf, shapeOf, type Roles } from "./roles";
 export { atFirst } from "./survey";

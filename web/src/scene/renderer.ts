@@ -20,6 +20,7 @@ import {
   type Pose,
 } from "./frame";
 import { around, centre, end, type Box, type Point } from "./geometry";
+import type { Giant } from "./giants";
 import { FAINT, hides, soughtAt, soughtBy, type Sought } from "./hiding";
 import { Labels } from "./labels";
 import type { Layout } from "./layout";
@@ -57,13 +58,6 @@ export interface Pointed {
   readonly sought: boolean;
 }
 
-/** A model that stands beside, as mere shapes. */
-export interface Giant {
-  readonly layout: Layout;
-  readonly offset: Point;
-  readonly words: readonly string[];
-}
-
 export class Renderer {
   /** The numbers of the last pictures, for measuring: how many, and how long drawing took. */
   readonly spent = { pictures: 0, milliseconds: 0, looks: 0 };
@@ -77,6 +71,8 @@ export class Renderer {
   readonly #ink = new Ink();
   readonly #lit: Lit;
   readonly #ribbons: Ribbons;
+  /** Lines that belong to words, and lie behind them. */
+  readonly #strokes: Ribbons;
   readonly #labels: Labels;
   readonly #flying: Cubes;
   #layout: Layout | null = null;
@@ -117,10 +113,11 @@ export class Renderer {
     this.#camera.matrixAutoUpdate = false;
     this.#lit = new Lit(this.#ink);
     this.#ribbons = new Ribbons(this.#ink);
+    this.#strokes = new Ribbons(this.#ink, 4.5);
     this.#labels = new Labels(this.#ink);
     this.#flying = new Cubes(FLYING, this.#ink);
     this.#scene.matrixWorldAutoUpdate = false;
-    this.#scene.add(this.#lit.mesh, this.#ribbons.mesh, this.#labels.mesh, ...this.#flying.meshes);
+    this.#scene.add(this.#lit.mesh, this.#strokes.mesh, this.#ribbons.mesh, this.#labels.mesh, ...this.#flying.meshes);
     canvas.addEventListener("webglcontextlost", this.#onlost);
     canvas.addEventListener("webglcontextrestored", this.#onrestored);
   }
@@ -148,7 +145,7 @@ export class Renderer {
         this.#ink,
       );
       this.#levels = new Float32Array(layout.boxes.length).fill(COARSEST);
-      this.#signs = new Signs(layout, this.#labels);
+      this.#signs = new Signs(layout, this.#labels, this.#strokes);
       this.#scene.add(...this.#cubes.meshes, this.#outlines.lines);
       if (this.#theme) this.#cubes.dress(this.#theme);
     }
@@ -186,8 +183,15 @@ export class Renderer {
       this.#scene.add(cubes.meshes[0], outlines.lines);
       return { cubes, outlines };
     });
+    this.#stand();
     this.#look();
     this.#changed();
+  }
+
+  /** Whether models that stand beside are seen: not in frames that do without them. */
+  #stand(): void {
+    for (const { cubes, outlines } of this.#giantCubes)
+      cubes.meshes[0].visible = outlines.lines.visible = this.#frame.beside !== false;
   }
 
   dress(theme: Theme): void {
@@ -221,11 +225,16 @@ export class Renderer {
 
   frame(frame: Frame): void {
     if (frame === this.#frame) return;
+    const before = this.#frame;
     this.#frame = frame;
+    if (measured(before) !== measured(frame)) this.#look();
+    this.#stand();
     this.#changed();
   }
 
   point(pointed: readonly Pointed[]): void {
+    const named = (all: readonly Pointed[]) => all.map(({ cell }) => cell.block).join();
+    if (named(pointed) !== named(this.#pointed)) this.#look();
     this.#pointed = pointed;
     this.#changed();
   }
@@ -258,7 +267,7 @@ export class Renderer {
     // Last, as what is taken away asks for another picture.
     cancelAnimationFrame(this.#request);
     if (this.#later) clearTimeout(this.#later);
-    for (const one of [this.#lit, this.#ribbons, this.#labels, this.#flying, this.#ink]) one.dispose();
+    for (const one of [this.#lit, this.#strokes, this.#ribbons, this.#labels, this.#flying, this.#ink]) one.dispose();
     this.#renderer.dispose();
   }
 
@@ -510,6 +519,11 @@ export class Renderer {
     this.#look();
     this.#changed();
   };
+}
+
+/** The sides that a frame measures, to compare with others. */
+function measured({ brackets, beside }: Frame): string {
+  return [beside, ...(brackets ?? []).map(({ block, axis }) => `${block} ${axis}`)].join();
 }
 
 /** How far a point is from the furthest corner of a box that is moved. */

@@ -1,4 +1,4 @@
-// Arrows from cells to cells: bowed ribbons of constant width on the screen, drawn over everything.
+// Arrows from cells to cells: bowed ribbons of constant width on the screen, drawn over everything; and straight lines.
 
 import {
   BufferAttribute,
@@ -27,12 +27,13 @@ in vec2 along;   // how far along, and which side
 in vec3 from;
 in vec3 to;
 in vec4 tone;
+in float straight;
 out float across;
 flat out vec4 shade;
 
 vec4 at(float t) {
   vec3 middle = 0.5 * (from + to);
-  float bow = 0.18 * distance(from, to);
+  float bow = (1.0 - straight) * 0.18 * distance(from, to);
   middle += vec3(0.0, -0.4 * bow, bow);
   vec3 p = mix(mix(from, middle, t), mix(middle, to, t), t);
   return eye * vec4(p.x, -p.y, p.z, 1.0);
@@ -43,11 +44,12 @@ void main() {
   vec2 half_ = 0.5 * picture.z * vec2(picture.y, 1.0);
   vec4 a = at(0.0), b = at(1.0);
   vec2 chord = (b.xy / max(b.w, 1e-3) - a.xy / max(a.w, 1e-3)) * half_;
-  float head = clamp(11.0 / max(length(chord), 1.0), 0.0, 0.5);
+  float head = (1.0 - straight) * clamp(11.0 / max(length(chord), 1.0), 0.0, 0.5);
   // The last three rows are the head.
   float t = along.x;
-  float width = 1.1;
-  if (t > 1.5) { t = 1.0; width = 0.0; }
+  float width = 1.1 - 0.3 * straight;
+  if (straight > 0.5) t = min(t, 1.0);
+  else if (t > 1.5) { t = 1.0; width = 0.0; }
   else if (t > 1.2) { t = 1.0 - head; width = 5.0; }
   else t *= 1.0 - head;
   vec4 here = at(t);
@@ -76,15 +78,18 @@ export class Ribbons {
   readonly #from = new InstancedBufferAttribute(new Float32Array(3 * MOST), 3);
   readonly #to = new InstancedBufferAttribute(new Float32Array(3 * MOST), 3);
   readonly #tone = new InstancedBufferAttribute(new Float32Array(4 * MOST), 4);
+  readonly #straight = new InstancedBufferAttribute(new Float32Array(MOST), 1);
   #count = 0;
 
-  constructor(ink: Ink) {
+  /** @param order above what is drawn with less. */
+  constructor(ink: Ink, order = 6) {
     const rows = [...Array.from({ length: STEPS + 1 }, (_, i) => i / STEPS), 1.3, 2];
     const along = rows.flatMap((t) => [t, -1, t, 1]);
     const faces = rows.slice(1).flatMap((_, i) => [2 * i, 2 * i + 1, 2 * i + 2, 2 * i + 1, 2 * i + 3, 2 * i + 2]);
     this.#geometry.setAttribute("along", new BufferAttribute(new Float32Array(along), 2));
     this.#geometry.setIndex(faces);
-    for (const [name, field] of Object.entries({ from: this.#from, to: this.#to, tone: this.#tone })) {
+    const fields = { from: this.#from, to: this.#to, tone: this.#tone, straight: this.#straight };
+    for (const [name, field] of Object.entries(fields)) {
       field.setUsage(DynamicDrawUsage);
       this.#geometry.setAttribute(name, field);
     }
@@ -100,7 +105,7 @@ export class Ribbons {
     });
     this.mesh = new Mesh(this.#geometry, material);
     this.mesh.frustumCulled = false;
-    this.mesh.renderOrder = 6;
+    this.mesh.renderOrder = order;
     this.clear();
   }
 
@@ -110,13 +115,15 @@ export class Ribbons {
     this.mesh.visible = false;
   }
 
-  add(from: Point, to: Point, colour: Colour, solid: number): void {
+  /** An arrow, or a straight line without a head. */
+  add(from: Point, to: Point, colour: Colour, solid: number, straight = false): void {
     if (this.#count === MOST) return;
     const i = this.#count++;
     this.#from.setXYZ(i, from.x, from.y, from.z);
     this.#to.setXYZ(i, to.x, to.y, to.z);
     this.#tone.setXYZW(i, colour[0], colour[1], colour[2], solid);
-    for (const field of [this.#from, this.#to, this.#tone]) field.needsUpdate = true;
+    this.#straight.setX(i, straight ? 1 : 0);
+    for (const field of [this.#from, this.#to, this.#tone, this.#straight]) field.needsUpdate = true;
     this.#geometry.instanceCount = this.#count;
     this.mesh.visible = true;
   }

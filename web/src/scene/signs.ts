@@ -4,14 +4,18 @@
 import { chanceWords } from "../view";
 import type { TermSign } from "./apart";
 import type { BlockBox } from "./boxes";
+import { bracketsOf } from "./brackets";
+import { sizeWords } from "./dimensions";
 import { opacityOf, type Frame } from "./frame";
 import { end, type Point } from "./geometry";
 import { BELOW, IN_PLANE, ON_SCREEN, UPWARDS, type Labels } from "./labels";
 import type { Layout } from "./layout";
 import { sectionKey } from "./sections";
 import type { View } from "./survey";
-import type { Colour, Theme } from "./theme";
-import type { Giant, Pointed } from "./renderer";
+import type { Ribbons } from "./ribbons";
+import { axisColour, type Colour, type Theme } from "./theme";
+import type { Giant } from "./giants";
+import type { Pointed } from "./renderer";
 
 /** A token that may come next. */
 export interface Output {
@@ -32,6 +36,8 @@ export interface Spoken {
 /** Pixels of a section's name on the screen. */
 const SECTION = 12;
 const BLOCK = 11;
+/** Pixels from a block to its brackets. */
+const AWAY = 9;
 /** A block or section that is narrower on the screen is not named. */
 const NARROW = 44;
 /** Cells that a sign between terms is high. */
@@ -53,12 +59,14 @@ interface Sign {
 export class Signs {
   readonly #layout: Layout;
   readonly #labels: Labels;
+  readonly #strokes: Ribbons;
   readonly #signs: readonly Sign[];
   #spoken: Spoken = { tokens: [], outputs: [] };
 
-  constructor(layout: Layout, labels: Labels) {
+  constructor(layout: Layout, labels: Labels, strokes: Ribbons) {
     this.#layout = layout;
     this.#labels = labels;
+    this.#strokes = strokes;
     const sections = layout.sections.map(({ path, label, origin, size, head }): Sign => ({
       text: label,
       at: { x: origin.x, y: origin.y, z: origin.z + size.z },
@@ -86,11 +94,13 @@ export class Signs {
     this.#spoken = spoken;
   }
 
-  /** Puts up the words that a view has room for. */
+  /** Puts up the words that a view has room for, and the lines that belong to words. */
   place(view: View, theme: Theme, frame: Frame, giants: readonly Giant[], pointed: readonly Pointed[]): void {
     const labels = this.#labels;
     labels.clear();
+    this.#strokes.clear();
     const taken: Taken[] = [];
+    this.#brackets(view, theme, frame, pointed, taken);
     const named = new Set(pointed.map(({ cell }) => cell.block));
     const [ink, muted, paper] = [css(theme.ink), css(theme.muted), css(theme.paper)];
     // What is pointed at is named whatever else there is.
@@ -136,7 +146,7 @@ export class Signs {
       }
     this.#tokens(theme, frame);
     this.#outputs(theme, frame);
-    this.#cards(view, ink, paper, giants);
+    this.#cards(view, theme, frame.beside === false ? [] : giants);
   }
 
   /** Between the terms of a sum that is taken apart. */
@@ -149,23 +159,60 @@ export class Signs {
   }
 
   /** What stands here and beside, above each: on the screen, as they are of very different sizes. */
-  #cards(view: View, ink: string, paper: string, giants: readonly Giant[]): void {
+  #cards(view: View, theme: Theme, giants: readonly Giant[]): void {
     if (!giants.length) return;
+    const [ink, paper] = [css(theme.ink), css(theme.paper)];
     const here = { layout: this.#layout, offset: { x: 0, y: 0, z: 0 }, words: this.#words };
     const taken: Taken[] = [];
-    for (const { layout, offset, words } of [...giants].reverse().concat(here)) {
+    for (const { layout, offset, words } of [...[...giants].reverse(), here]) {
       const { origin, size } = layout;
-      const at = { x: origin.x + offset.x + size.x / 2, y: origin.y + offset.y, z: origin.z + size.z };
+      // Like a flag at the left edge: a line to a higher card, which is further left, passes no lower one.
+      const at = { x: origin.x + offset.x, y: origin.y + offset.y, z: origin.z + size.z };
       const seen = view.project(at);
       const word = this.#labels.word(words.join("\n"), 26, ink, false, paper);
-      if (!seen || !word) continue;
+      const most = view.picture.width;
+      if (!seen || !word || seen.x < 0 || seen.x > most) continue;
       const [width, height] = [word.width / 2, word.height / 2];
-      let lift = 6;
-      const place = (): Taken => [seen.x - width / 2, seen.y - lift - height, seen.x + width / 2, seen.y - lift];
-      // Cards that would lie on each other stand above each other.
-      while (taken.some((other) => clash(other, place()))) lift += height + 4;
-      taken.push(place());
-      this.#labels.add(word, at.x, at.y, at.z, height, ON_SCREEN, 0.5, 1, lift);
+      const left = Math.max(0, Math.min(seen.x, most - width));
+      let lift = 8;
+      const place = (): Taken => [left, seen.y - lift - height, left + width, seen.y - lift];
+      // Cards that would lie on each other, or on the line to another, stand above it.
+      while (taken.some((other) => clash(other, place()))) lift += 8;
+      taken.push(place(), [seen.x - 3, seen.y - lift - height, seen.x + 3, seen.y]);
+      this.#labels.add(word, at.x, at.y, at.z, height, ON_SCREEN, (seen.x - left) / width, 1, lift);
+      const pole = left < seen.x ? lift : lift + height;
+      this.#strokes.add(at, view.above(at, seen.ahead, pole), theme.muted, 0.9, true);
+    }
+  }
+
+  /** How many cells there are along the sides of what is measured. */
+  #brackets(view: View, theme: Theme, frame: Frame, pointed: readonly Pointed[], taken: Taken[]): void {
+    const asked = [...(frame.brackets ?? []), ...pointed.map(({ cell }) => ({ block: cell.block, axis: null }))];
+    const seen = new Set<string>();
+    for (const { block, axis } of asked) {
+      const box = this.#layout.byId.get(block);
+      if (!box || opacityOf(frame, block, box.block.section) < 0.3) continue;
+      const front = view.project({ x: box.origin.x, y: end(box).y, z: end(box).z });
+      if (!front) continue;
+      for (const bracket of bracketsOf(box, axis, AWAY / view.pixels(front.ahead))) {
+        const name = `${block} ${bracket.axis}`;
+        if (seen.has(name)) continue;
+        seen.add(name);
+        const colour = axisColour(theme, bracket.axis);
+        for (const { from, to } of bracket.line) this.#strokes.add(from, to, colour, 1, true);
+        const text = sizeWords(bracket.axis, bracket.size);
+        const word = this.#labels.word(text, 2 * BLOCK, css(colour), true, css(theme.paper));
+        const { x, y, z } = bracket.words;
+        const at = view.project(bracket.words);
+        if (!word || !at) continue;
+        const height = (word.height / 2) | 0;
+        const width = (height * word.width) / word.height;
+        const left = at.x - bracket.anchor * width;
+        const below = bracket.side === "x";
+        const top = below ? at.y : at.y - height / 2;
+        taken.push([left, top, left + width, top + height]);
+        this.#labels.add(word, x, y, z, height, below ? BELOW : ON_SCREEN, bracket.anchor, 1, below ? 0 : -height / 2);
+      }
     }
   }
 

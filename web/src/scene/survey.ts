@@ -98,6 +98,12 @@ export class View {
     return { x: this.picture.width / 2 + across * pixels, y: this.picture.height / 2 - upwards * pixels, ahead };
   }
 
+  /** The point that is so many pixels above another in the picture, as far ahead. */
+  above({ x, y, z }: Point, ahead: number, pixels: number): Point {
+    const by = pixels / this.pixels(ahead);
+    return { x: x + this.#up.x * by, y: y + this.#up.y * by, z: z + this.#up.z * by };
+  }
+
   /** Whether a ball is, at least in part, in the picture. */
   sees(middle: Point, radius: number): boolean {
     const ahead = this.ahead(middle);

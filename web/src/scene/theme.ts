@@ -1,5 +1,7 @@
 // The scene's few colours, read from the page's own; data colours are the scale's and the same in the dark.
 
+import { dimensionOf, HUES } from "./dimensions";
+
 export type Colour = readonly [red: number, green: number, blue: number];
 
 export interface Theme {
@@ -17,6 +19,12 @@ export interface Theme {
   readonly source: Colour;
   readonly target: Colour;
   readonly dark: boolean;
+}
+
+/** The colour of an axis; that of words where it is none of the common directions. */
+export function axisColour({ dark, ink }: Theme, axis: string): Colour {
+  const dimension = dimensionOf(axis);
+  return dimension ? colourFrom(HUES[dimension][dark ? "dark" : "light"]) : ink;
 }
 
 export function themeOf(element: Element): Theme {

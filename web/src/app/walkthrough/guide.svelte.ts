@@ -19,7 +19,7 @@ import {
   type Playing,
   type Timeline,
 } from "../../chapters";
-import type { Layout } from "../../scene";
+import type { Giant, Layout } from "../../scene";
 import { Run as Reading } from "../run.svelte";
 
 /** A run, and where everything in it is. */
@@ -54,6 +54,8 @@ export class Guided {
   aspect = $state.raw(1.5);
   /** The likeliest token after the text, at which the last chapters look; null while it is not known. */
   likeliest = $state.raw<number | null>(null);
+  /** Known models that stand beside, for the chapter that goes there. */
+  giants = $state.raw<readonly Giant[]>([]);
   /** Counts what has come, for words that are written again with it. */
   news = $state(0);
   trouble = $state("");
@@ -200,7 +202,7 @@ export class Guided {
     const { ids, tokens } = run.text;
     try {
       const read = { model: run.model, graph, layout, ids, tokens };
-      return { context: contextOf(read, this.chosen, this.aspect, this.likeliest ?? 0), refusal: "" };
+      return { context: contextOf(read, this.chosen, this.aspect, this.likeliest ?? 0, this.giants), refusal: "" };
     } catch (error) {
       if (!(error instanceof GuideError)) throw error;
       return { context: null, refusal: error.message };
