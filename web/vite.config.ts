@@ -37,9 +37,11 @@ const snapshot = {
   },
 };
 
-/** Old hosts know no .mjs. */
-const plainly = ({ names }: { names: string[] }) =>
-  names[0]?.endsWith(".mjs") ? "assets/[name]-[hash].js" : "assets/[name]-[hash][extname]";
+/** Old hosts know no .mjs. What graphics processors need is known by its name: not every site has it. */
+const plainly = ({ names }: { names: string[] }) => {
+  if (!names[0]?.endsWith(".mjs")) return "assets/[name]-[hash][extname]";
+  return names[0].includes("asyncify") ? "assets/webgpu-glue-[hash].js" : "assets/[name]-[hash].js";
+};
 
 const site = {
   ...app,
@@ -82,16 +84,19 @@ const conditions: Readonly<Record<string, string[]>> = {
 
 /** What a folder that any static host serves has beside the page: the program packed, and names that hosts know. */
 function hosted(): Plugin {
-  const runtime = "ort-wasm-simd-threaded";
+  const programs = { "ort-wasm-simd-threaded": "ort-wasm-simd-threaded", "ort-wasm-simd-threaded.asyncify": "webgpu" };
   return {
     name: "logitscope-hosted",
     enforce: "post",
     generateBundle(_, bundle) {
       // The page hands the program over; the runtime's own way to it leads nowhere here.
       for (const name of Object.keys(bundle)) if (name.endsWith(".wasm")) delete bundle[name];
-      const packed = deflateSync(readFileSync(here(`node_modules/onnxruntime-web/dist/${runtime}.wasm`)), { level: 9 });
-      const hash = createHash("sha256").update(packed).digest("hex").slice(0, 8);
-      this.emitFile({ type: "asset", fileName: `ort/${runtime}-${hash}.wasm.deflate`, source: packed });
+      for (const [runtime, name] of Object.entries(programs)) {
+        const program = readFileSync(here(`node_modules/onnxruntime-web/dist/${runtime}.wasm`));
+        const packed = deflateSync(program, { level: 9 });
+        const hash = createHash("sha256").update(packed).digest("hex").slice(0, 8);
+        this.emitFile({ type: "asset", fileName: `ort/${name}-${hash}.wasm.deflate`, source: packed });
+      }
       this.emitFile({ type: "asset", fileName: "icons/icon.svg", source: readFileSync(here("public/icon.svg")) });
       const page = bundle["site.html"];
       if (page?.type === "asset") {

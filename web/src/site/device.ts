@@ -1,6 +1,8 @@
 // What this browser offers a page that computes by itself, and what to say where it does not.
 
 import { withoutWasm } from "../engine/browser/wasm";
+import type { Graphics } from "../engine/browser/ways";
+import { findGraphics, wishOf } from "./graphics";
 import type { Digest } from "./parts";
 
 export interface Device {
@@ -8,6 +10,8 @@ export interface Device {
   readonly kept: Cache | null;
   readonly digest: Digest | null;
   readonly locks: LockManager | undefined;
+  /** The graphics processor that may compute; null where there is none. */
+  readonly graphics: Graphics | null;
   /** Why nothing can be computed here; empty where it can. */
   readonly unable: string;
   /** What is missing all the same; empty where nothing is. */
@@ -21,6 +25,7 @@ export async function lookAround(base: string): Promise<Device> {
     kept,
     digest: globalThis.crypto?.subtle ? sha256 : null,
     locks: globalThis.isSecureContext ? navigator.locks : undefined,
+    graphics: await findGraphics(wishOf(location.href)),
     unable: unable(),
     without: without(kept !== null),
   };

@@ -4,7 +4,8 @@ import { expect, it } from "vitest";
 import { EngineError } from "../engine";
 import { Parts } from "./parts";
 import { farInWords, inWords } from "./sizes";
-import { SiteStore } from "./store";
+import { programFor, SiteStore } from "./store";
+import type { Graphics } from "../engine/browser/ways";
 
 const BASE = "https://somewhere.example/site/";
 const NEVER = new AbortController().signal;
@@ -18,7 +19,7 @@ function fileOf(path: string, text: string) {
 }
 
 /** A site with one model of some weights, on a server that is slow to answer and counts. */
-function site(weights: readonly string[]) {
+function site(weights: readonly string[], graphics: Graphics | null = null, forGraphics = false) {
   const parts = weights.map((text, i) => fileOf(`weights-${i}.bin`, text));
   const manifest = {
     version: 1,
@@ -26,12 +27,16 @@ function site(weights: readonly string[]) {
     tokenizer: fileOf("tokenizer.json", "tokenizer"),
     tokenizer_config: fileOf("tokenizer_config.json", "config"),
     token_bytes: fileOf("token_bytes.json", "bytes"),
-    weights: { files: [{ name: "weights.bin", bytes: 0, parts }] },
+    weights: { graphics: forGraphics, files: [{ name: "weights.bin", bytes: 0, parts }] },
   };
   const index = {
     version: 1,
     default_model: "a",
-    files: [fileOf("ort/program", "program"), fileOf("index.html", "page")],
+    files: [
+      ...(forGraphics ? [fileOf("ort/webgpu-1", "for graphics")] : []),
+      fileOf("ort/program", "program"),
+      fileOf("index.html", "page"),
+    ],
     models: [{ name: "a", folder: "models/a", bytes: 0 }],
   };
   const content: Record<string, string> = {
@@ -54,7 +59,7 @@ function site(weights: readonly string[]) {
     busy.now--;
     return content[path] === undefined ? new Response("", { status: 404 }) : new Response(content[path]);
   }) as typeof fetch;
-  const store = new SiteStore(BASE, new Parts(BASE, { kept: null, digest, wait: 0, fetcher }), fetcher);
+  const store = new SiteStore(BASE, new Parts(BASE, { kept: null, digest, wait: 0, fetcher }), graphics, fetcher);
   const total = 7 + 7 + 9 + 6 + 5 + weights.join("").length;
   return { store, asked, busy, content, parts, total };
 }
@@ -140,4 +145,20 @@ it("says sizes as people read them", () => {
   expect([999, 480_000, 13_960_000, 1_234_000_000].map(inWords)).toEqual(["999 bytes", "480 kB", "14.0 MB", "1.23 GB"]);
   expect(farInWords(5_600_000, 13_960_000)).toBe("5.6 of 14.0 MB");
   expect(farInWords(1_000, 480_000)).toBe("1 of 480 kB");
+});
+
+it("needs the program that will compute the model, and no other", async () => {
+  const graphics: Graphics = { name: "amd", halves: false };
+  const programs = async (given: Graphics | null, forGraphics: boolean) => {
+    const { store, total } = site(["one"], given, forGraphics);
+    const { program, graphics: by } = programFor(await store.site(), await store.manifest("a"), given);
+    expect((await store.amount("a")).total).toBe(total - 7 + program.bytes);
+    expect(await store.graphics()).toEqual(by);
+    return { path: program.path, graphics: by };
+  };
+  expect(await programs(null, false)).toEqual({ path: "ort/program", graphics: null });
+  // A site without a model for it has no program for it.
+  expect(await programs(graphics, false)).toEqual({ path: "ort/program", graphics: null });
+  expect(await programs(null, true)).toEqual({ path: "ort/program", graphics: null });
+  expect(await programs(graphics, true)).toEqual({ path: "ort/webgpu-1", graphics });
 });

@@ -4,6 +4,7 @@
 
 import { EngineError, type Shape } from "../engine";
 import type { Manifest, OnProgress, Site, SiteModel, Store, StoredFile } from "../engine/browser/manifest";
+import { waysOf, type Graphics, type Program } from "../engine/browser/ways";
 import type { Parts } from "./parts";
 
 /** A file and where it lies, relative to the site's folder. */
@@ -21,8 +22,9 @@ export interface Amount {
 /** Files fetched at once: what a stopped download loses is what was on its way. */
 const AT_ONCE = 3;
 
-/** Where the program lies that computes every model. */
-export const PROGRAM = "ort/";
+/** Where the programs lie that compute models: one that every browser runs, and one for graphics processors. */
+export const PROGRAMS = "ort/";
+const GRAPHICS = `${PROGRAMS}webgpu-`;
 
 export class SiteStore implements Store {
   /** Asks the reader whether a model may be downloaded, and sees to it; ends with an error where it may not. */
@@ -31,14 +33,24 @@ export class SiteStore implements Store {
   readonly #base: string;
   readonly #parts: Parts;
   readonly #fetch: typeof fetch;
+  readonly #graphics: Graphics | null;
   #site: Promise<Site> | null = null;
   readonly #manifests = new Map<string, Promise<Manifest>>();
   readonly #asked = new Map<string, Promise<void>>();
 
-  /** @param base the address of the site's folder, with a slash at its end. */
-  constructor(base: string, parts: Parts, fetcher: typeof fetch = (...a) => fetch(...a)) {
+  /**
+   * @param base the address of the site's folder, with a slash at its end.
+   * @param graphics the graphics processor that may compute.
+   */
+  constructor(
+    base: string,
+    parts: Parts,
+    graphics: Graphics | null = null,
+    fetcher: typeof fetch = (...a) => fetch(...a),
+  ) {
     this.#base = base;
     this.#parts = parts;
+    this.#graphics = graphics;
     this.#fetch = fetcher;
   }
 
@@ -68,9 +80,14 @@ export class SiteStore implements Store {
     return known;
   }
 
-  async program(signal: AbortSignal): Promise<ArrayBuffer> {
-    const { file, path } = await this.#program();
-    return unpacked(await this.#parts.take(file, path, signal));
+  /** The device's; null where the site has no program for it. */
+  async graphics(): Promise<Graphics | null> {
+    return usable(await this.site(), this.#graphics);
+  }
+
+  async program(which: Program, signal: AbortSignal): Promise<ArrayBuffer> {
+    const file = programAmong(await this.site(), which);
+    return unpacked(await this.#parts.take(file, file.path, signal));
   }
 
   async file(model: string, file: StoredFile, signal: AbortSignal, onProgress?: OnProgress): Promise<ArrayBuffer> {
@@ -83,10 +100,11 @@ export class SiteStore implements Store {
   /** What a model needs, the program that computes it included. */
   async pieces(model: string): Promise<readonly Piece[]> {
     const { folder } = await this.#model(model);
-    const [manifest, program] = [await this.manifest(model), await this.#program()];
+    const manifest = await this.manifest(model);
+    const { program } = programFor(await this.site(), manifest, this.#graphics);
     // The largest last: what is small is there even where a download is stopped.
     const files = [...filesOf(manifest)].sort((a, b) => a.bytes - b.bytes);
-    return [program, ...files.map((file) => ({ file, path: `${folder}/${file.path}` }))];
+    return [{ file: program, path: program.path }, ...files.map((file) => ({ file, path: `${folder}/${file.path}` }))];
   }
 
   /** How much a model needs, and how much of it is not on this device. */
@@ -128,9 +146,11 @@ export class SiteStore implements Store {
 
   /** Removes what no model of this version of the site needs. */
   async tidy(): Promise<void> {
-    const { models } = await this.site();
+    const { models, files } = await this.site();
     const pieces = await Promise.all(models.map(({ name }) => this.pieces(name)));
-    await this.#parts.only(pieces.flat().map(({ file }) => file));
+    // Where a graphics processor was tried and left, the other program is here as well.
+    const programs = files.filter(({ path }) => path.startsWith(PROGRAMS));
+    await this.#parts.only([...programs, ...pieces.flat().map(({ file }) => file)]);
   }
 
   /** The reader's answer, asked for once while it is awaited. */
@@ -151,12 +171,6 @@ export class SiteStore implements Store {
     if (found) return found;
     const there = models.map((one) => one.name).join(", ");
     throw new EngineError("refused", `the model ${name} is not part of this site; there is ${there}.`);
-  }
-
-  async #program(): Promise<Piece> {
-    const file = (await this.site()).files.find(({ path }) => path.startsWith(PROGRAM));
-    if (file) return { file, path: file.path };
-    throw new EngineError("failed", `the file site.json names none under ${PROGRAM}; export the site again.`);
   }
 
   async #json<Said>(path: string): Promise<Said> {
@@ -189,6 +203,28 @@ export class SiteStore implements Store {
       );
     }
   }
+}
+
+/** The program that will compute a model, if all goes well, and the graphics processor that it is for, if for any. */
+export function programFor(
+  site: Site,
+  manifest: Manifest,
+  graphics: Graphics | null,
+): { readonly program: StoredFile; readonly graphics: Graphics | null } {
+  const found = usable(site, graphics);
+  const [way] = waysOf(manifest, found);
+  return { program: programAmong(site, way!.program), graphics: way!.program === "webgpu" ? found : null };
+}
+
+function usable({ files }: Site, graphics: Graphics | null): Graphics | null {
+  return files.some(({ path }) => path.startsWith(GRAPHICS)) ? graphics : null;
+}
+
+function programAmong({ files }: Site, which: Program): StoredFile {
+  const wanted = (path: string) => path.startsWith(PROGRAMS) && path.startsWith(GRAPHICS) === (which === "webgpu");
+  const file = files.find(({ path }) => wanted(path));
+  if (file) return file;
+  throw new EngineError("failed", `the file site.json names none under ${PROGRAMS}; export the site again.`);
 }
 
 function unpacked(packed: ArrayBuffer): Promise<ArrayBuffer> {

@@ -20,7 +20,8 @@ interface Read {
 
 /** An engine on the site that a folder holds. */
 export async function open(base: string): Promise<Engine> {
-  return new BrowserEngine(new SiteStore(base, new Parts(base, await lookAround(base))));
+  const device = await lookAround(base);
+  return new BrowserEngine(new SiteStore(base, new Parts(base, device), device.graphics));
 }
 
 /** A whole trace, its pieces merged. */

@@ -135,7 +135,7 @@ it("fetches for the worker, says how far it is, and why it could not", async () 
   void engine.texts(never()).catch(() => undefined);
   await soon();
   say({ kind: "store", id: 7, asked: { what: "file", model: "m", file } });
-  say({ kind: "store", id: 8, asked: { what: "program" } });
+  say({ kind: "store", id: 8, asked: { what: "program", which: "wasm" } });
   await soon();
   expect(heard.slice(1)).toMatchObject([
     { kind: "progress", id: 7, done: 1, total: 3 },

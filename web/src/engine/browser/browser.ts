@@ -23,6 +23,9 @@ interface Open {
 }
 
 export class BrowserEngine implements Engine {
+  /** Told by what a model is computed, when that is known. */
+  onComputed: (model: string, said: string) => void = () => undefined;
+
   readonly #store: Store;
   readonly #make: () => WorkerLike;
   #worker: WorkerLike | null = null;
@@ -202,6 +205,7 @@ export class BrowserEngine implements Engine {
   #hear(message: FromWorker): void {
     if (message.kind === "broken") this.#stop();
     else if (message.kind === "store") void this.#fetch(message.id, message.asked);
+    else if (message.kind === "computed") this.onComputed(message.model, message.said);
     else if (message.kind === "leave") this.#fetching.get(message.id)?.abort();
     else if (message.kind === "failed") this.#open.get(message.id)?.fail(fromPlain(message.failure));
     else this.#open.get(message.id)?.next(message);
@@ -230,8 +234,10 @@ export class BrowserEngine implements Engine {
         return this.#store.site(signal);
       case "shapes":
         return this.#store.shapes(signal);
+      case "graphics":
+        return this.#store.graphics(signal);
       case "program":
-        return this.#store.program(signal);
+        return this.#store.program(asked.which, signal);
       case "manifest":
         return this.#store.manifest(asked.model, signal);
       case "file":

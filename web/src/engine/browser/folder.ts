@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { EngineError } from "../engine";
-import type { Runtime } from "./local";
+import type { Runtime } from "./loading";
 import type { Manifest, Site, Store } from "./manifest";
 
 /** The models of a folder as a site; each lies in a folder of its own. */
@@ -33,6 +33,7 @@ export function folderStore(base: string, folders: Readonly<Record<string, strin
     read,
     site: async () => site,
     shapes: async () => [],
+    graphics: async () => null,
     program: () => bytes("program.wasm"),
     manifest: async (model) =>
       JSON.parse(new TextDecoder().decode(await bytes(join(folderOf(model), "manifest.json")))) as Manifest,

@@ -12,6 +12,7 @@ import type { Values } from "../../trace";
 import { EngineError } from "../engine";
 import { plainly, refused } from "./failures";
 import type { GraphName, Manifest, ModelIo } from "./manifest";
+import { WASM, type Way } from "./ways";
 
 /** What is used of the package; its builds for pages and for Node share it. */
 export type Ort = Pick<typeof import("onnxruntime-web"), "InferenceSession" | "Tensor">;
@@ -40,6 +41,13 @@ export interface ReadoutInput {
   readonly norm: number;
 }
 
+/** A graphics processor that did not go on: its driver was changed, the device slept, its memory is full. */
+export class GraphicsLost extends EngineError {
+  constructor(readonly reason: string) {
+    super("failed", `the graphics processor gave up (${reason}). Ask again: from now on WebAssembly computes.`);
+  }
+}
+
 /** Bytes of a graph, and the external data that its weights lie in. */
 export interface GraphFiles {
   readonly graph: Uint8Array;
@@ -50,13 +58,18 @@ export class Graphs {
   readonly #ort: Ort;
   readonly #manifest: Manifest;
   readonly #files: (name: GraphName) => Promise<GraphFiles>;
+  readonly #way: Way;
   readonly #sessions = new Map<GraphName, Promise<InferenceSession>>();
 
-  /** @param files what a graph is made of; asked for when it is first run. */
-  constructor(ort: Ort, manifest: Manifest, files: (name: GraphName) => Promise<GraphFiles>) {
+  /**
+   * @param files what a graph is made of; asked for when it is first run.
+   * @param way one that `ort` has.
+   */
+  constructor(ort: Ort, manifest: Manifest, files: (name: GraphName) => Promise<GraphFiles>, way: Way = WASM) {
     this.#ort = ort;
     this.#manifest = manifest;
     this.#files = files;
+    this.#way = way;
   }
 
   get io(): ModelIo {
@@ -67,15 +80,16 @@ export class Graphs {
     return this.#manifest.graphs[name] !== undefined;
   }
 
-  /** Makes a graph ready, so that running it takes no longer than it must. */
-  async open(name: GraphName): Promise<void> {
-    await this.#session(name);
+  /** Makes what reads a text ready, so that running it takes no longer than it must. */
+  async open(): Promise<void> {
+    await this.#session(this.#way.halved ? "forward_fp16" : "forward");
+    await this.#session("readout");
   }
 
   async forward(ids: readonly number[], past: KeyValues): Promise<{ stages: Float32Array } & KeyValues> {
     const { n_blocks: blocks, n_key_heads: heads, d_head: width } = this.io;
     const shape = [blocks, heads, past.length, width];
-    const found = await this.#run("forward", {
+    const found = await this.#run(this.#way.halved ? "forward_fp16" : "forward", {
       ids: this.#whole(ids),
       past_keys: this.#real(past.keys, shape),
       past_values: this.#real(past.values, shape),
@@ -151,7 +165,8 @@ export class Graphs {
   async release(): Promise<void> {
     const open = [...this.#sessions.values()];
     this.#sessions.clear();
-    for (const session of open) await session.then((one) => one.release()).catch(() => undefined);
+    for (const session of open)
+      await session.then((one) => alone(this.#ort, () => one.release())).catch(() => undefined);
   }
 
   async #run(
@@ -161,9 +176,9 @@ export class Graphs {
   ): Promise<InferenceSession.OnnxValueMapType> {
     const session = await this.#session(name);
     try {
-      return await (wanted ? session.run(feeds, wanted) : session.run(feeds));
+      return await alone(this.#ort, () => (wanted ? session.run(feeds, wanted) : session.run(feeds)));
     } catch (error) {
-      throw plainly(error);
+      throw this.#way.program === "webgpu" ? new GraphicsLost(plainly(error).message) : plainly(error);
     } finally {
       for (const tensor of Object.values(feeds)) tensor.dispose();
     }
@@ -187,14 +202,15 @@ export class Graphs {
     }
     const { graph, weights } = await this.#files(name);
     try {
-      return await this.#ort.InferenceSession.create(graph, {
-        executionProviders: ["wasm"],
+      const options: InferenceSession.SessionOptions = {
+        executionProviders: this.#providers(name),
         externalData: [...weights],
         graphOptimizationLevel: "all",
         // Lengths differ from run to run: plans of memory for each would only pile up.
         enableMemPattern: false,
         logSeverityLevel: 3,
-      });
+      };
+      return await alone(this.#ort, () => this.#ort.InferenceSession.create(graph, options));
     } catch (error) {
       const plain = plainly(error);
       if (!(plain instanceof EngineError)) throw plain;
@@ -208,6 +224,12 @@ export class Graphs {
     }
   }
 
+  #providers(name: GraphName): InferenceSession.ExecutionProviderConfig[] {
+    // The walkthrough's tensors are many and small.
+    if (this.#way.program === "wasm" || name === "activations") return ["wasm"];
+    return [{ name: "webgpu", forceCpuNodeNames: this.io.on_processor ?? [] }];
+  }
+
   #real(data: Float32Array, shape: readonly number[]): Tensor {
     return new this.#ort.Tensor("float32", data, shape);
   }
@@ -219,6 +241,19 @@ export class Graphs {
       shape,
     );
   }
+}
+
+/** Of each runtime, the last thing that it was asked to do. */
+const busy = new WeakMap<Ort, Promise<unknown>>();
+
+/** One thing after the other: a runtime that waits for a graphics processor does nothing else meanwhile. */
+function alone<Result>(ort: Ort, work: () => Promise<Result>): Promise<Result> {
+  const result = (busy.get(ort) ?? Promise.resolve()).then(work);
+  busy.set(
+    ort,
+    result.catch(() => undefined),
+  );
+  return result;
 }
 
 function tensorOf(found: InferenceSession.OnnxValueMapType, name: string): Tensor {

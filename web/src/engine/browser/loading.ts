@@ -3,15 +3,16 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 
 import { merge, type Trace } from "../../trace";
-import { EngineError } from "../engine";
-import { refused } from "./failures";
-import { Graphs, type GraphFiles, type Ort } from "./graphs";
+import { EngineError, isAbort } from "../engine";
+import { plainly, refused } from "./failures";
+import { Graphs, GraphicsLost, type GraphFiles, type Ort } from "./graphs";
 import type { Check, GraphName, Manifest, Rows, Store, StoredFile, TokenTable } from "./manifest";
 import { readPieces } from "./pieces";
 import { planTrace } from "./plan";
 import { Pace, type Model } from "./reader";
 import { Remembered } from "./remembered";
 import { Tokeniser } from "./tokenise";
+import { HALVED, said, toleranceOf, waysOf, type Computed, type Graphics, type Program, type Way } from "./ways";
 
 /** Weights that stay in memory once they were read: sessions of further graphs need them again. */
 const KEPT_BYTES = 48 << 20;
@@ -112,38 +113,109 @@ export class ModelFiles {
   }
 }
 
-/** A model with its sessions made and its numbers checked. */
+/** What computes, started. */
+export interface Runtime {
+  readonly ort: Ort;
+  /** By name, for the header of traces. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** A model that was loaded, and by what it is computed. */
+export interface Loaded extends Model {
+  readonly computed: Computed;
+}
+
+/** Where models are computed. */
+export interface Device {
+  readonly graphics: Graphics | null;
+  /** Why a graphics processor is not among them that was there; empty where it is, or never was. */
+  readonly lost: string;
+  runtime(program: Program): Promise<Runtime>;
+}
+
+/** A model with its sessions made and its numbers checked, computed in the first way that can be trusted. */
 export async function loadModel(
-  ort: Ort,
+  device: Device,
   manifest: Manifest,
   tokeniser: Tokeniser,
   files: ModelFiles,
   signal: AbortSignal,
   onStep: OnStep,
-): Promise<Model> {
+): Promise<Loaded> {
   if (manifest.card.length_dependent)
     throw new EngineError(
       "cannot",
       `${manifest.card.name} turns its positions by the text's length, which the browser does not.`,
     );
   files.onStep = onStep;
+  const ways = waysOf(manifest, device.graphics);
+  const refusals = device.lost ? [device.lost] : [];
+  /** What could not be had has nothing to do with what computes. */
+  const missing = new WeakSet<object>();
+  const found: Found = (name, wanted) =>
+    files.graph(name, wanted).catch((error: unknown) => {
+      if (error instanceof Error) missing.add(error);
+      throw error;
+    });
+  const opening: Opening = { manifest, tokeniser, found, holding: (open) => files.holding(open), signal, onStep };
+  for (const way of ways) {
+    try {
+      const { ort, versions } = await device.runtime(way.program);
+      const { model, figure } = await loaded(ort, way, opening);
+      const names = way.program === "webgpu" ? { ...versions, webgpu: device.graphics?.name ?? "" } : versions;
+      return {
+        ...model,
+        computed: { way, versions: names, said: said(manifest, way, device.graphics, figure, refusals) },
+      };
+    } catch (error) {
+      const here = error instanceof Error && !missing.has(error);
+      if (way === ways.at(-1) || isAbort(error) || signal.aborted || !here) throw error;
+      refusals.push(whyNot(error, way.halved));
+    }
+  }
+  throw new EngineError("failed", `${manifest.card.name} could not be loaded.`);
+}
+
+/** Why a graphics processor is left, as a sentence. */
+export function whyNot(error: unknown, halved = false): string {
+  const reason = error instanceof GraphicsLost ? error.reason : plainly(error).message;
+  return `The graphics processor was ${halved ? "left in half precision" : "left"}: ${reason.replace(/\.$/, "")}.`;
+}
+
+type Found = (name: GraphName, signal: AbortSignal) => Promise<GraphFiles>;
+
+/** What every way of a model begins with. */
+interface Opening {
+  readonly manifest: Manifest;
+  readonly tokeniser: Tokeniser;
+  readonly found: Found;
+  readonly holding: (open: () => Promise<void>) => Promise<void>;
+  readonly signal: AbortSignal;
+  readonly onStep: OnStep;
+}
+
+async function loaded(
+  ort: Ort,
+  way: Way,
+  { manifest, tokeniser, found, holding, signal, onStep }: Opening,
+): Promise<{ model: Model; figure: number }> {
   // Further graphs are opened by questions that come and go: what they need is fetched in any case.
   let wanted = signal;
-  const graphs = new Graphs(ort, manifest, async (name) => {
-    const found = await files.graph(name, wanted);
+  const find = async (name: GraphName) => {
+    const files = await found(name, wanted);
     onStep("starting the model", 0, 0);
-    return found;
-  });
-  const model: Model = { manifest, tokeniser, graphs, pace: new Pace() };
+    return files;
+  };
+  const graphs = new Graphs(ort, manifest, find, way);
+  // What the numbers are computed in, traces say in their header.
+  const { header } = manifest;
+  const told = way.halved ? { ...manifest, header: { ...header, dtype: HALVED } } : manifest;
+  const model: Model = { manifest: told, tokeniser, graphs, pace: new Pace() };
   try {
-    await files.holding(async () => {
-      await graphs.open("forward");
-      await graphs.open("readout");
-    });
+    await holding(() => graphs.open());
     wanted = new AbortController().signal;
     onStep("checking its numbers against Python's", 0, 0);
-    await check(model, signal);
-    return model;
+    return { model, figure: await check(model, way, signal) };
   } catch (error) {
     await graphs.release();
     throw error;
@@ -151,7 +223,7 @@ export async function loadModel(
 }
 
 /** Reads the text that Python read at export, and refuses the model where its numbers are others. */
-async function check(model: Model, signal: AbortSignal): Promise<void> {
+async function check(model: Model, way: Way, signal: AbortSignal): Promise<number> {
   const { check: expected, card } = model.manifest;
   const ids = [...model.tokeniser.encode(expected.text, expected.ids[0] === model.tokeniser.bosId).tokens.ids];
   if (ids.join(" ") !== expected.ids.join(" "))
@@ -165,11 +237,13 @@ async function check(model: Model, signal: AbortSignal): Promise<void> {
   for await (const piece of readPieces(model, plan, new Remembered(1 << 26), {}, signal, () => undefined))
     pieces.push(piece);
   const figure = disagreement(expected, merge(pieces));
-  if (!(figure <= expected.tolerance))
-    throw refused(
-      `${card.name} cannot be used here: the numbers that this browser computes differ from Python's by ` +
-        `${figure.toPrecision(2)} (at most ${expected.tolerance} is allowed). Another browser may do better.`,
-    );
+  const tolerance = toleranceOf(model.manifest, way);
+  if (figure <= tolerance) return figure;
+  const beyond = `differ from Python's by ${figure.toPrecision(2)} (at most ${Number(tolerance.toPrecision(2))} is allowed)`;
+  if (way.program === "webgpu") throw refused(`its numbers ${beyond}`);
+  throw refused(
+    `${card.name} cannot be used here: the numbers that this browser computes ${beyond}. Another browser may do better.`,
+  );
 }
 
 /** The largest difference of a log-probability, an entropy or a KL; NaN where one is missing on one side alone. */

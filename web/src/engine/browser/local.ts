@@ -10,19 +10,19 @@ import { ask } from "./ask";
 import { explain } from "./explain";
 import { plainly, refused, requireWanted } from "./failures";
 import { fill } from "./fill";
-import type { Ort } from "./graphs";
+import { GraphicsLost } from "./graphs";
 import { Line, Newest, until } from "./line";
-import { loadModel, loadTokeniser, ModelFiles, type OnStep } from "./loading";
+import { loadModel, loadTokeniser, ModelFiles, type Loaded, type OnStep, type Runtime, whyNot } from "./loading";
 import type { Manifest, Site, Store, WalkthroughGraph } from "./manifest";
 import { piecesOf } from "./opened";
 import { readPieces } from "./pieces";
 import { planTrace, requireIds } from "./plan";
-import type { Model } from "./reader";
 import { Remembered } from "./remembered";
 import { replace } from "./replace";
 import { sample } from "./sample";
 import { hexOf, type Tokeniser } from "./tokenise";
 import { withoutWasm } from "./wasm";
+import { cardOf, type Computed, type Program } from "./ways";
 import { textOf } from "./words";
 import { traceBytes, traceCsv, traceJson } from "./write";
 
@@ -39,15 +39,8 @@ const LOADED_BYTES = 1200 << 20;
 /** How long a model goes on being loaded when nobody waits for it any more, in milliseconds. */
 const PATIENCE_MS = 1500;
 
-/** What computes. */
-export interface Runtime {
-  readonly ort: Ort;
-  /** By name, for the header of traces. */
-  readonly versions: Readonly<Record<string, string>>;
-}
-
 interface Loading {
-  readonly model: Promise<Model>;
+  readonly model: Promise<Loaded>;
   readonly controller: AbortController;
   readonly steps: Set<OnStep>;
   waiting: number;
@@ -62,13 +55,20 @@ interface Known {
   tokeniser: Promise<Tokeniser> | null;
   loading: Loading | null;
   inside: Promise<Inside> | null;
+  /** By what it is computed, once it was loaded. */
+  computed: Computed | null;
+  /** Why a graphics processor computes it no more; empty where it may. */
+  lost: string;
   /** How many questions are using it. */
   users: number;
 }
 
 export class LocalEngine implements Engine {
+  /** Told by what a model is computed, when it is loaded. */
+  onComputed: (model: string, said: string) => void = () => undefined;
+
   readonly #store: Store;
-  readonly #runtime: () => Promise<Runtime>;
+  readonly #runtime: (program: Program) => Promise<Runtime>;
   readonly #known = new Map<string, Promise<Known>>();
   /** The models that are loaded, the one that was used longest ago first. */
   readonly #loaded = new Map<string, Known>();
@@ -79,8 +79,8 @@ export class LocalEngine implements Engine {
   readonly #runs = new Map<string, Activations>();
   #site: Promise<Site> | null = null;
 
-  /** @param runtime asked for when a model is loaded first. */
-  constructor(store: Store, runtime: () => Promise<Runtime>) {
+  /** @param runtime asked for when a model is loaded that it computes. */
+  constructor(store: Store, runtime: (program: Program) => Promise<Runtime>) {
     this.#store = store;
     this.#runtime = runtime;
   }
@@ -88,7 +88,7 @@ export class LocalEngine implements Engine {
   async models(signal: AbortSignal): Promise<readonly Said.ModelCard[]> {
     const { models, default_model: first } = await this.#index(signal);
     const names = models.map(({ name }) => name).sort((a, b) => Number(b === first) - Number(a === first));
-    return Promise.all(names.map(async (name) => (await this.#find(name, signal)).manifest.card));
+    return Promise.all(names.map(async (name) => cardOf(await this.#find(name, signal))));
   }
 
   async texts(signal: AbortSignal): Promise<readonly Said.StartingText[]> {
@@ -126,7 +126,7 @@ export class LocalEngine implements Engine {
           tell(0, plan.positions.length * plan.stages.length);
           yield* progress.splice(0);
           const memory = this.#memory(request.model, lane);
-          const { versions } = await this.#runtime();
+          const { versions } = model.computed;
           const live = { pass, get first() { return now.first; } }; // prettier-ignore
           for await (const piece of readPieces(model, plan, memory, versions, wanted, tell, live)) {
             yield { kind: "piece", piece };
@@ -176,7 +176,7 @@ export class LocalEngine implements Engine {
       if (reason) throw new EngineError("cannot", reason);
       const { format: _, ...asked } = request;
       const plan = planTrace(model.manifest, model.tokeniser, asked);
-      const { versions } = await this.#runtime();
+      const { versions } = model.computed;
       const memory = new Remembered(MEMORY_BYTES);
       const trace = await whole(readPieces(model, plan, memory, versions, wanted, () => undefined));
       if (format === "json") return new Blob([traceJson(trace)], { type: "application/json" });
@@ -241,7 +241,7 @@ export class LocalEngine implements Engine {
     name: string,
     lane: string,
     signal: AbortSignal,
-    answer: (model: Model, signal: AbortSignal, pass: () => Promise<void>) => AsyncIterable<Answer>,
+    answer: (model: Loaded, signal: AbortSignal, pass: () => Promise<void>) => AsyncIterable<Answer>,
   ): AsyncGenerator<Answer> {
     const question = this.#newest.begin(JSON.stringify([kind, lane]), signal);
     let end: (() => void) | null = null;
@@ -261,6 +261,7 @@ export class LocalEngine implements Engine {
       };
       yield* answer.call(this, model, question.signal, pass);
     } catch (error) {
+      if (known && error instanceof GraphicsLost) await this.#leave(known, error);
       throw plainly(error);
     } finally {
       if (known) known.users = Math.max(0, known.users - 1);
@@ -274,7 +275,7 @@ export class LocalEngine implements Engine {
     name: string,
     lane: string,
     signal: AbortSignal,
-    answer: (model: Model, signal: AbortSignal) => Promise<Answer>,
+    answer: (model: Loaded, signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer> {
     const question = this.#newest.begin(kind && JSON.stringify([kind, lane]), signal);
     let end: (() => void) | null = null;
@@ -287,6 +288,7 @@ export class LocalEngine implements Engine {
       end = await known.line.turn(question.signal);
       return await answer(model, question.signal);
     } catch (error) {
+      if (known && error instanceof GraphicsLost) await this.#leave(known, error);
       throw plainly(error);
     } finally {
       if (known) known.users = Math.max(0, known.users - 1);
@@ -327,7 +329,17 @@ export class LocalEngine implements Engine {
       throw refused(`no model here is called "${name}"; there is ${models.map((model) => model.name).join(", ")}.`);
     const manifest = await this.#store.manifest(name, signal);
     const files = new ModelFiles(this.#store, manifest);
-    return { manifest, files, line: new Line(), tokeniser: null, loading: null, inside: null, users: 0 };
+    return {
+      manifest,
+      files,
+      line: new Line(),
+      tokeniser: null,
+      loading: null,
+      inside: null,
+      computed: null,
+      lost: "",
+      users: 0,
+    };
   }
 
   #tokeniser(known: Known, signal: AbortSignal): Promise<Tokeniser> {
@@ -341,7 +353,7 @@ export class LocalEngine implements Engine {
   }
 
   /** The model, loaded once however many ask for it; where nobody waits any more, loading stops after a while. */
-  async #ready(known: Known, signal: AbortSignal, onStep: OnStep = () => undefined): Promise<Model> {
+  async #ready(known: Known, signal: AbortSignal, onStep: OnStep = () => undefined): Promise<Loaded> {
     const loading = (known.loading ??= this.#load(known));
     loading.steps.add(onStep);
     loading.waiting++;
@@ -364,15 +376,20 @@ export class LocalEngine implements Engine {
     const controller = new AbortController();
     const steps = new Set<OnStep>();
     const tell: OnStep = (said, done, total) => steps.forEach((step) => step(said, done, total));
-    const work = async (): Promise<Model> => {
+    const work = async (): Promise<Loaded> => {
       const missing = withoutWasm();
       if (missing) throw refused(missing);
       const { signal } = controller;
       await this.#makeRoom(known);
       const tokeniser = await this.#tokeniser(known, signal);
-      const { ort } = await this.#runtime();
+      const { lost } = known;
+      const graphics = lost ? null : await this.#store.graphics(signal);
       requireWanted(signal);
-      return loadModel(ort, known.manifest, tokeniser, known.files, signal, tell);
+      const device = { graphics, lost, runtime: (program: Program) => this.#runtime(program) };
+      const model = await loadModel(device, known.manifest, tokeniser, known.files, signal, tell);
+      known.computed = model.computed;
+      this.onComputed(known.manifest.card.name, model.computed.said);
+      return model;
     };
     const loading: Loading = { model: work(), controller, steps, waiting: 0, finished: false };
     loading.model.then(
@@ -400,6 +417,16 @@ export class LocalEngine implements Engine {
       await model?.graphs.release();
       used -= size(other);
     }
+  }
+
+  /** Has a model computed by WebAssembly from now on. */
+  async #leave(known: Known, error: GraphicsLost): Promise<void> {
+    const { loading } = known;
+    known.lost = whyNot(error);
+    known.loading = null;
+    known.inside = null;
+    this.#loaded.delete(known.manifest.card.name);
+    await (await loading?.model.catch(() => null))?.graphs.release();
   }
 
   /** What is remembered of the text that a lane reads again and again. */

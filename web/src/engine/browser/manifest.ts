@@ -4,6 +4,7 @@
 
 import type { ModelCard as ApiModelCard, StartingText } from "../../contract/types";
 import type { Shape } from "../contract";
+import type { Graphics, Program } from "./ways";
 
 /** One file beside the manifest that names it. */
 export interface StoredFile {
@@ -39,7 +40,7 @@ export interface SiteModel {
 }
 
 /** The graphs of a model, by what they are for; see notes in `session.ts` for their inputs and outputs. */
-export type GraphName = "forward" | "readout" | "histogram" | "next" | "activations";
+export type GraphName = "forward" | "readout" | "histogram" | "next" | "activations" | "forward_fp16";
 
 /** `models/<slug>/manifest.json`. */
 export interface Manifest {
@@ -70,10 +71,17 @@ export interface Weights {
   readonly stored: "stored" | "fp16" | "int8" | "int4";
   /** In which type the forward pass is computed: of small models, wider than their numbers. */
   readonly computed: "float32" | "float64";
+  /** Whether graphics processors may compute it: they know no float64, and are of no use to a small model. */
+  readonly graphics?: boolean;
   /** One per external-data file of the graphs; each at most 1 GiB. */
   readonly files: readonly WeightFile[];
   /** Measured at export against Python's fp32 on stated texts: the largest differences. */
   readonly errors: { readonly logprob: number; readonly kl: number; readonly texts: readonly string[] };
+  /** The same where weights are multiplied in half precision, and how far a page may then be from the check. */
+  readonly halved?: {
+    readonly errors: { readonly logprob: number; readonly kl: number; readonly mean: number };
+    readonly tolerance: number;
+  };
 }
 
 export interface WeightFile {
@@ -101,6 +109,8 @@ export interface ModelIo {
   readonly bos_id: number | null;
   /** The names of `readout.onnx`'s outputs, in order: the statistics of NUMERICS.md without the histogram. */
   readonly readout_outputs: readonly string[];
+  /** Names of nodes, over all graphs, that no graphics processor is to compute: it would do so badly, or not at all. */
+  readonly on_processor?: readonly string[];
 }
 
 /** What a trace's header says besides what depends on the request. */
@@ -178,8 +188,10 @@ export interface Store {
   site(signal: AbortSignal): Promise<Site>;
   /** `shapes.json.deflate`: known models without numbers, for the sense of size. */
   shapes(signal: AbortSignal): Promise<readonly Shape[]>;
+  /** The graphics processor that may compute; null where there is none, or the reader wants none. */
+  graphics(signal: AbortSignal): Promise<Graphics | null>;
   /** ONNX Runtime's WebAssembly, unpacked: it is handed over, so that the runtime fetches nothing by itself. */
-  program(signal: AbortSignal): Promise<ArrayBuffer>;
+  program(which: Program, signal: AbortSignal): Promise<ArrayBuffer>;
   manifest(model: string, signal: AbortSignal): Promise<Manifest>;
   /** One file of the model's folder, its length and hash checked. */
   file(model: string, file: StoredFile, signal: AbortSignal, onProgress?: OnProgress): Promise<ArrayBuffer>;

@@ -5,6 +5,7 @@
 import type { Trouble } from "../engine";
 import type { Shape } from "../contract";
 import type { Manifest, Site, StoredFile } from "./manifest";
+import type { Graphics, Program } from "./ways";
 
 /** Questions with one answer. */
 export type One =
@@ -33,17 +34,20 @@ export type FromWorker =
   | { readonly kind: "step"; readonly id: number; readonly said: string; readonly done: number; readonly total: number }
   | { readonly kind: "store"; readonly id: number; readonly asked: Stored }
   | { readonly kind: "leave"; readonly id: number }
+  /** What a model is computed by, as one sentence; empty where that is the ordinary way. */
+  | { readonly kind: "computed"; readonly model: string; readonly said: string }
   /** The program that computes has given up; nothing more comes of this worker. */
   | { readonly kind: "broken" };
 
 /** What the store has. */
-export type FromStore = Site | Manifest | ArrayBuffer | readonly Shape[];
+export type FromStore = Site | Manifest | ArrayBuffer | readonly Shape[] | Graphics | null;
 
 /** What a worker needs of the store. */
 export type Stored =
   | { readonly what: "site" }
   | { readonly what: "shapes" }
-  | { readonly what: "program" }
+  | { readonly what: "graphics" }
+  | { readonly what: "program"; readonly which: Program }
   | { readonly what: "manifest"; readonly model: string }
   | { readonly what: "file"; readonly model: string; readonly file: StoredFile };
 

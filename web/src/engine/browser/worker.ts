@@ -6,9 +6,11 @@ import glue from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import type { Shape } from "../contract";
 import { EngineError, isAbort } from "../engine";
 import { isBroken } from "./failures";
-import { LocalEngine, type Runtime } from "./local";
+import type { Runtime } from "./loading";
+import { LocalEngine } from "./local";
 import type { Manifest, OnProgress, Site, Store } from "./manifest";
 import type { FromStore, FromWorker, Stored, ToWorker } from "./messages";
+import type { Graphics, Program } from "./ways";
 import { fromPlain, SIGNAL, toPlain } from "./wire";
 import { traceBytes } from "./write";
 
@@ -34,7 +36,8 @@ let asked = 0;
 const store: Store = {
   site: (signal) => stored({ what: "site" }, signal) as Promise<Site>,
   shapes: (signal) => stored({ what: "shapes" }, signal) as Promise<readonly Shape[]>,
-  program: (signal) => stored({ what: "program" }, signal) as Promise<ArrayBuffer>,
+  graphics: (signal) => stored({ what: "graphics" }, signal) as Promise<Graphics | null>,
+  program: (which, signal) => stored({ what: "program", which }, signal) as Promise<ArrayBuffer>,
   manifest: (model, signal) => stored({ what: "manifest", model }, signal) as Promise<Manifest>,
   file: (model, file, signal, onProgress) =>
     stored({ what: "file", model, file }, signal, onProgress) as Promise<ArrayBuffer>,
@@ -49,28 +52,34 @@ function stored(what: Stored, signal: AbortSignal, onProgress: OnProgress = () =
   }).finally(() => awaited.delete(id));
 }
 
-let runtime: Promise<Runtime> | null = null;
+const runtimes = new Map<Program, Promise<Runtime>>();
 
 /** ONNX Runtime with the program that the store has: it fetches nothing by itself. */
-function started(): Promise<Runtime> {
-  runtime ??= start().catch((error: unknown) => {
-    runtime = null;
-    throw error;
-  });
+function started(program: Program): Promise<Runtime> {
+  let runtime = runtimes.get(program);
+  if (!runtime) {
+    runtime = start(program);
+    runtimes.set(program, runtime);
+    runtime.catch(() => runtimes.delete(program));
+  }
   return runtime;
 }
 
-async function start(): Promise<Runtime> {
-  const { wasm } = ort.env;
-  wasm.wasmBinary = await store.program(new AbortController().signal);
-  wasm.wasmPaths = { mjs: new URL(glue, import.meta.url).href };
+async function start(program: Program): Promise<Runtime> {
+  const bytes = await store.program(program, new AbortController().signal);
   // Threads need a page that shares nothing with others, which ordinary hosts do not give.
-  wasm.numThreads = host.crossOriginIsolated ? Math.min(4, Math.ceil(navigator.hardwareConcurrency / 2)) : 1;
+  const threads = host.crossOriginIsolated ? Math.min(4, Math.ceil(navigator.hardwareConcurrency / 2)) : 1;
+  if (program === "webgpu") return (await import("./webgpu")).start(bytes, threads);
+  const { wasm } = ort.env;
+  wasm.wasmBinary = bytes;
+  wasm.wasmPaths = { mjs: new URL(glue, import.meta.url).href };
+  wasm.numThreads = threads;
   wasm.proxy = false;
   return { ort, versions: { "onnxruntime-web": ort.env.versions.web ?? "" } };
 }
 
 const engine = new LocalEngine(store, started);
+engine.onComputed = (model, said) => host.postMessage({ kind: "computed", model, said });
 
 host.onmessage = ({ data }) => {
   switch (data.kind) {
