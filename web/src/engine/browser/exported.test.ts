@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { merge, readTrace, STATISTICS, type Trace } from "../../trace";
+import type { TraceRequest } from "../contract";
 import { EngineError, type Range } from "../engine";
 import { folderStore, nodeRuntime } from "./folder";
 import { LocalEngine } from "./local";
@@ -59,6 +60,8 @@ describe.skipIf(!folder)("an exported model", { timeout: 120_000 }, () => {
     const said = one.said as { file: string; csv?: string; json?: string };
     const expected = readTrace(new Uint8Array(readFileSync(join(folder!, said.file))));
     alike(await traced(engine, request(one)), expected);
+    const first = [expected.positions.at(-1)!, 2, -1, 999];
+    alike(await traced(engine, { ...request<TraceRequest>(one), first }, "by places"), expected);
     const saved = await engine.save(request(one), never());
     alike(readTrace(new Uint8Array(await saved.arrayBuffer())), expected);
     for (const format of ["csv", "json"] as const) {
@@ -68,6 +71,30 @@ describe.skipIf(!folder)("an exported model", { timeout: 120_000 }, () => {
       const parts = format === "csv" ? [cells(written), cells(python)] : [JSON.parse(written), JSON.parse(python)];
       near(withoutOrigin(parts[0]), withoutOrigin(parts[1]));
     }
+  });
+
+  it("answers what is asked in the middle of a long reading, and then reads on where it is looked at", async () => {
+    const text = "CBABBCABACBACAB".repeat(20);
+    const long = { model: questions.model, text, first: [7], top_k: 1 };
+    const reading = engine.trace(long, never(), "long");
+    const found: Trace[] = [];
+    const next = async (): Promise<boolean> => {
+      const { value, done } = await reading.next();
+      if (!done && value.kind !== "piece") return next();
+      if (value?.kind === "piece") found.push(value.piece);
+      return !done;
+    };
+    await next();
+    const aside = { model: questions.model, text: text.slice(0, 5) };
+    const other = traced(engine, aside, "aside").then(() => found.length);
+    engine.prefer([9, 3], "long");
+    await next();
+    expect(await other).toBe(1);
+    const [whole, some] = found as [Trace, Trace];
+    expect([...some.positions]).toEqual(expect.arrayContaining([3, 9]));
+    expect(some.positions.length).toBeLessThan(whole.positions.length);
+    while (await next());
+    alike(merge(found), await traced(engine, { model: questions.model, text, top_k: 1 }, "again"));
   });
 
   it.each(["parquet", "html"] as const)("says that Python alone writes %s", async (format) => {

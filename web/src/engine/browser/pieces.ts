@@ -25,7 +25,7 @@ export interface Wanted {
    * passed over. Looked at before every piece. Null from the beginning: stage after stage, each at all positions.
    */
   readonly first: readonly number[] | null;
-  /** Awaited between pieces: lets those who wait have their turn. */
+  /** Awaited between pieces of some positions: lets those who wait have their turn. */
   readonly pass: () => Promise<void>;
 }
 
@@ -50,14 +50,14 @@ export async function* readPieces(
   const reading = new Reading(model, plan, memory, versions, signal);
   const total = plan.positions.length * plan.stages.length;
   let done = 0;
-  for await (const piece of wanted.first ? byPositions(reading, wanted) : byStages(reading, wanted)) {
+  for await (const piece of wanted.first ? byPositions(reading, wanted) : byStages(reading)) {
     done += piece.positions.length * piece.stages.length;
     tell(done, total);
     yield piece;
   }
 }
 
-async function* byStages(reading: Reading, wanted: Wanted): AsyncGenerator<Trace> {
+async function* byStages(reading: Reading): AsyncGenerator<Trace> {
   const { plan } = reading;
   let size = 1;
   for (const sweep of sweeps(reading)) {
@@ -71,7 +71,6 @@ async function* byStages(reading: Reading, wanted: Wanted): AsyncGenerator<Trace
       // A piece reads again what its stages are compared with, so each holds more than the one before.
       size = Math.max(size === 1 ? 4 : 2 * size, Math.floor(PIECE_MS / Math.max(each, 1e-3)));
       yield piece;
-      if (left.length) await wanted.pass();
     }
   }
 }
