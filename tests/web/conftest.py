@@ -1,4 +1,8 @@
-"""A server of the built page in this process, and a browser: pages are held against `scope.trace` itself."""
+"""A server of the built page in this process, and a browser: pages are held against `scope.trace` itself.
+
+A page answers when it can. So no test reads it once after something that may take a while: it waits for a state of the
+page, with `expect` of playwright or with `becomes`, and how long that may take is said here alone, in `PATIENCE`.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,38 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from filelock import FileLock
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 import logitscope
 from logitscope.scope import Scope
 from logitscope.server import Settings, create_app
 from logitscope.server.listen import Listener, bind, url_of
 from tests.conftest import NO_BROWSER
-from tests.web.hosting import Host, exported, hosting, own_copy
+from tests.web.hosting import PATIENCE, Host, exported, hosting, own_copy
 
 ROOT = Path(__file__).parents[2]
 NAMES = (os.environ.get("LOGITSCOPE_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +51,9 @@ def page_is_built() -> None:
     """The page in the package is that of the sources."""
     if os.environ.get("LOGITSCOPE_NO_WEB", "0") not in ("", "0"):
         pytest.skip("LOGITSCOPE_NO_WEB is set: there is no page")
-    done = subprocess.run([sys.executable, ROOT / "web" / "build.py"], capture_output=True, text=True, check=False)
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    with FileLock(ROOT / ".cache" / "web.lock"):  # of several processes of tests the first one builds it
+        done = subprocess.run([sys.executable, ROOT / "web" / "build.py"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -45,13 +66,31 @@ def chromium() -> str:
     return path
 
 
+@contextmanager
+def launched(chromium: str, options: Sequence[str] = OPTIONS) -> Iterator[Browser]:
+    """A running browser."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=list(options), timeout=PATIENCE)
+        yield running
+        running.close()
+
+
+@contextmanager
+def visitor(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """Somebody who was never here, with a screen of their own: pages of theirs share what they keep."""
+    made = browser.new_context(**options)
+    made.set_default_timeout(PATIENCE)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
 # Not for the whole session: while it runs, its event loop is in the way of tests that run one of their own.
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=list(OPTIONS))
+    with launched(chromium) as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")
@@ -69,12 +108,12 @@ def listening(scopes: list[Scope], port: int = 0) -> Iterator[str]:
     url = url_of(socket, "127.0.0.1")
     thread = threading.Thread(target=listener.run, args=(socket,), daemon=True)
     thread.start()
-    assert started.wait(30)
+    assert started.wait(PATIENCE / 1000)
     try:
         yield url
     finally:
         listener.stop()
-        thread.join(30)
+        thread.join(PATIENCE / 1000)
 
 
 @pytest.fixture(scope="session")
@@ -85,10 +124,8 @@ def server(page_is_built: None, chromium: str, tales: Scope) -> Iterator[str]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1280, "height": 860}, color_scheme="light")
-    made.set_default_timeout(20_000)
-    yield made
-    made.close()
+    with visitor(browser, viewport={"width": 1280, "height": 860}, color_scheme="light") as made:
+        yield made
 
 
 @pytest.fixture
@@ -183,30 +220,83 @@ def start(page: Page) -> None:
     button = page.get_by_role("button", name="Download and begin")
     if button.count():
         button.click()
-    page.wait_for_selector("main #view", timeout=60_000)
+    page.wait_for_selector("main #view")
     read(page)
+
+
+def kept_offline(page: Page) -> None:
+    """Waits until the service worker has kept the page and answers for it."""
+    page.evaluate("navigator.serviceWorker.ready")
+    until(page, "navigator.serviceWorker.ready.then(found => found.active.state === 'activated')")
 
 
 def until(page: Page, holds: str) -> None:
     """Waits until an expression holds, also one that is a promise, which `wait_for_function` takes for true at once."""
-    for _ in range(400):
-        if page.evaluate(holds):
-            return
+    becomes(page, lambda: bool(page.evaluate(holds)), True)
+
+
+def becomes(page: Page, reading: Callable[[], object], wanted: object) -> None:
+    """Waits until what is read of a page is what is wanted, for what `expect` has no words.
+
+    Args:
+        page: where it is read.
+        reading: reads it, best in one evaluation: what is read piece by piece can be of two moments.
+        wanted: may hold `pytest.approx`.
+    """
+    end = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < end:
+        try:
+            if reading() == wanted:
+                return
+        except Error:
+            pass  # a page that is just left, or has nothing there yet; the last reading says so
         page.wait_for_timeout(50)
-    raise AssertionError(f"never came true: {holds}")
+    assert reading() == wanted
+
+
+def says(where: Locator, *parts: str) -> None:
+    """Waits until all of these stand somewhere, letter by letter as they are drawn."""
+
+    def missing() -> list[str]:
+        said = where.inner_text()
+        return [part for part in parts if part not in said]
+
+    becomes(where.page, missing, [])
+
+
+def names(of: Locator) -> list[str]:
+    """The accessible names that some elements were given."""
+    return list(of.evaluate_all("all => all.map(one => one.getAttribute('aria-label') ?? '')"))
+
+
+def at_rest(page: Page) -> None:
+    """Stops the clock that `context.clock.install()` gave a page: from now on only `page.clock.run_for` moves it."""
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
 
 
 def read(page: Page) -> None:
-    """Waits until what is shown is what was read of the text as it is."""
-    page.wait_for_selector("main [aria-busy=false]")
-    page.wait_for_selector("[data-status=done]")
+    """Waits until what is shown is what was read of the text as it is, all of it, and nothing is under way."""
+    page.wait_for_function(
+        """() => document.querySelector("main [aria-busy=false]") && !document.querySelector("main [aria-busy=true]")
+            && document.querySelector("[data-status=done]")"""
+    )
 
 
 def type_text(page: Page, text: str) -> None:
     """Puts a text into the editor and waits for its numbers."""
     page.get_by_role("textbox", name="Text").fill(text)
-    page.wait_for_function("text => document.querySelector('textarea').value === text", arg=text.replace("\r\n", "\n"))
+    expect(page.locator("textarea").first).to_have_value(text.replace("\r\n", "\n"))
     read(page)
+
+
+def address_has(page: Page, part: str) -> None:
+    """Waits until the address, which follows what is seen after a moment, says something."""
+    page.wait_for_function("part => location.hash.includes(part)", arg=part)
+
+
+def address_lacks(page: Page, part: str) -> None:
+    """Waits until the address says something no more."""
+    page.wait_for_function("part => !location.hash.includes(part)", arg=part)
 
 
 def await_tokens(page: Page, text: str) -> None:
@@ -220,9 +310,17 @@ def tokens_drawn(page: Page) -> list[str]:
     return page.locator(".layer .run").all_inner_texts()
 
 
+def colours_drawn(page: Page, runs: str = ".layer .run") -> list[str]:
+    """The colours behind the tokens, as `rgb(r, g, b)`."""
+    return list(page.locator(runs).evaluate_all("all => all.map(one => getComputedStyle(one).backgroundColor)"))
+
+
+def as_css(colour: str) -> str:
+    """`#rrggbb` as a browser says it."""
+    return "rgb({}, {}, {})".format(*(int(colour[i : i + 2], 16) for i in (1, 3, 5)))
+
+
 def figures(page: Page) -> dict[str, str]:
     """The numbers of the inspected token as they are written."""
-    shown = page.locator("[data-figure]")
-    return {
-        str(one.get_attribute("data-figure")): re.sub(r"\s*bits", "", one.inner_text()).strip() for one in shown.all()
-    }
+    shown = page.locator("[data-figure]").evaluate_all("all => all.map(one => [one.dataset.figure, one.innerText])")
+    return {name: re.sub(r"\s*bits", "", said).strip() for name, said in shown}

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +24,10 @@ from filelock import FileLock
 import logitscope
 from logitscope.export.site import BUILT, export_site
 
-__all__ = ["BELOW", "Host", "exported", "hosting", "own_copy", "replace"]
+__all__ = ["BELOW", "PATIENCE", "Host", "Port", "exported", "hosting", "own_copy", "replace"]
+
+PATIENCE = 120_000
+"""Milliseconds that a test waits for what has to come: a slow machine fails none, a fast one never waits so long."""
 
 BELOW = "a/sub/path"
 """Where the site lies below the root of its host."""
@@ -84,15 +89,15 @@ class Host:
         self.held: set[str] = set()
         self._free = threading.Event()
         self._reached = threading.Event()
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
-        self._port = 0
+        self._port = Port()
         self.start()
 
     @property
     def url(self) -> str:
         """The address of the site, with a slash at its end."""
-        return f"http://127.0.0.1:{self._port}/{BELOW}/"
+        return f"http://127.0.0.1:{self._port.number}/{BELOW}/"
 
     @property
     def site(self) -> Path:
@@ -101,9 +106,7 @@ class Host:
     def start(self) -> None:
         """At the port that it had before."""
         self._free.clear()
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), partial(_Handler, self))
-        self._server.daemon_threads = True
-        self._port = self._server.server_address[1]
+        self._server = _Server(("127.0.0.1", self._port.number), partial(_Handler, self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -114,8 +117,13 @@ class Host:
         self.let_go()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(30)
+        self._thread.join(PATIENCE / 1000)
         self._server = None
+
+    def close(self) -> None:
+        """For good."""
+        self.stop()
+        self._port.close()
 
     def hold(self, *ends: str) -> None:
         """Send only half of files whose paths end so, until `let_go`."""
@@ -125,7 +133,7 @@ class Host:
 
     def await_held(self) -> None:
         """Wait until one of them was asked for."""
-        assert self._reached.wait(30), f"nobody asked for {self.held}"
+        assert self._reached.wait(PATIENCE / 1000), f"nobody asked for {self.held}"
 
     def let_go(self) -> None:
         self.held = set()
@@ -133,7 +141,12 @@ class Host:
 
     def wait_there(self) -> None:
         self._reached.set()
-        self._free.wait(60)
+        self._free.wait(PATIENCE / 1000)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # a browser asks for many files at once, and who is turned away waits for seconds
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -173,4 +186,19 @@ def hosting(root: Path) -> Iterator[Host]:
     try:
         yield host
     finally:
-        host.stop()
+        host.close()
+
+
+class Port:
+    """A port that nobody else is given while this is open, also when nothing listens there for a while."""
+
+    def __init__(self) -> None:
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.number: int = self._place.getsockname()[1]
+        if sys.platform != "linux":
+            self.close()  # elsewhere it would be in the way of its own server too
+
+    def close(self) -> None:
+        self._place.close()

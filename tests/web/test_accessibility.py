@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 import logitscope as ls
 from logitscope.scope import Scope
-from tests.web.conftest import read
+from tests.web.conftest import read, visitor
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 TEXT = "#t=The+fisherman+put+out+to+sea%2C+and+the+sea+put+out+to+the+fisherman."
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds wrong, an element of each."""
+    """What axe finds wrong at this moment, an element of each."""
     page.evaluate(AXE.read_text(encoding="utf-8"))  # evaluated, not loaded: the page's own policy stays as it is
     # A curve's label in the drawing is two texts without a space between; its name has both, in words.
     rules = "{ 'label-content-name-mismatch': { enabled: false } }"
@@ -30,16 +30,12 @@ def violations(page: Page) -> list[str]:
     [(1280, 860, "light"), (1280, 860, "dark"), (390, 844, "light"), (390, 844, "dark")],
 )
 def test_axe_finds_nothing(browser: Browser, server: str, view: str, width: int, height: int, scheme: str) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme=scheme,  # type: ignore[arg-type]
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    page.goto(f"{server}/{TEXT}&v={view}")
-    read(page)
-    assert violations(page) == []
-    context.close()
+    screen = {"width": width, "height": height}
+    with visitor(browser, viewport=screen, color_scheme=scheme, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(f"{server}/{TEXT}&v={view}")
+        read(page)
+        assert violations(page) == []
 
 
 SEA = "&t2=The+fisherman+put+out+to+the+moon."
@@ -60,25 +56,24 @@ BLANK = "#t=The+old+man+looked+at+the+____%2C+and+the+sea+looked+at+him."
 def test_axe_finds_nothing_where_something_is_done(
     browser: Browser, server: str, address: str, then: str, width: int
 ) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 860}, reduced_motion="reduce")
-    page = context.new_page()
-    page.goto(f"{server}/{address}")
-    read(page)
-    if then:
-        page.wait_for_selector(then)
-    assert violations(page) == []
-    context.close()
+    with visitor(browser, viewport={"width": width, "height": 860}, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(f"{server}/{address}")
+        read(page)
+        if then:
+            page.wait_for_selector(then)
+        assert violations(page) == []
 
 
 @pytest.mark.parametrize("name", ["Help", "Save"])
 def test_axe_finds_nothing_in_dialogs(browser: Browser, server: str, name: str) -> None:
-    page = browser.new_page(reduced_motion="reduce")
-    page.goto(f"{server}/{TEXT}")
-    read(page)
-    page.get_by_role("button", name=name, exact=True).click()
-    page.get_by_role("dialog").wait_for()
-    assert violations(page) == []
-    page.close()
+    with visitor(browser, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(f"{server}/{TEXT}")
+        read(page)
+        page.get_by_role("button", name=name, exact=True).click()
+        page.get_by_role("dialog").wait_for()
+        assert violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -89,24 +84,23 @@ def test_axe_finds_nothing_in_a_page_of_one_file(
     text = "The fisherman put out to sea."
     file = tmp_path / "page.html"
     ls.to_html([tales.trace(text), tales.follow(text, -1, histogram=True)], file)
-    context = browser.new_context(
-        viewport={"width": width, "height": 860},
-        color_scheme=scheme,  # type: ignore[arg-type]
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    page.goto(file.as_uri())
-    for tab in page.get_by_role("tab").all():
-        tab.click()
-        page.wait_for_selector("#view > *")
-        assert violations(page) == []
-    context.close()
+    screen = {"width": width, "height": 860}
+    with visitor(browser, viewport=screen, color_scheme=scheme, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(file.as_uri())
+        page.wait_for_selector("[role=tab][aria-selected=true]")
+        for tab in page.get_by_role("tab").all():
+            tab.click()
+            expect(tab).to_have_attribute("aria-selected", "true")
+            page.wait_for_selector("#view > *")
+            assert violations(page) == []
 
 
 def test_axe_can_find_something(browser: Browser, server: str) -> None:
-    page = browser.new_page()
-    page.goto(f"{server}/{TEXT}")
-    read(page)
-    page.evaluate("document.querySelector('textarea, select').removeAttribute('aria-label')")
-    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"icon.svg\"><button></button>')")
-    assert any(one.startswith(("image-alt", "button-name")) for one in violations(page))
+    with visitor(browser) as context:
+        page = context.new_page()
+        page.goto(f"{server}/{TEXT}")
+        read(page)
+        page.evaluate("document.querySelector('textarea, select').removeAttribute('aria-label')")
+        page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"icon.svg\"><button></button>')")
+        assert any(one.startswith(("image-alt", "button-name")) for one in violations(page))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from urllib.parse import quote
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from logitscope.scope import Scope
 from logitscope.view import alternatives, likelihood
-from tests.web.conftest import read
+from tests.web.conftest import address_has, as_css, becomes, colours_drawn, read, until, visitor
 
 Open = Callable[[str], Page]
 
@@ -19,50 +20,45 @@ SECOND = "The old man looked at the moon, and the sea looked at him."
 BOTH = f"#t={quote(FIRST)}&t2={quote(SECOND)}"
 
 
-def second_runs(page: Page) -> list[str]:
-    return page.locator(".comparison .run").all_inner_texts()
-
-
 def await_second(page: Page, text: str) -> None:
     joined = "[...document.querySelectorAll('.comparison .run')].map(e => e.textContent).join('')"
     page.wait_for_function(f"text => {joined} === text", arg=text)
     page.wait_for_selector(".comparison[aria-busy=false]")
 
 
+def sheets(page: Page) -> list[dict[str, float]]:
+    """Where both texts stand on the screen, at one moment."""
+    places = page.locator(".first .sheet, .comparison .sheet")
+    return list(places.evaluate_all("all => all.map(one => one.getBoundingClientRect().toJSON())"))
+
+
 def test_two_texts_stand_side_by_side_each_with_its_totals(opened: Open, tales: Scope) -> None:
     page = opened(BOTH)
     await_second(page, SECOND)
-    first, second = (page.locator(name).bounding_box() for name in (".first .sheet", ".comparison .sheet"))
-    assert first is not None
-    assert second is not None
+    read(page)
+    first, second = sheets(page)
     assert abs(first["y"] - second["y"]) < 2
     assert second["x"] > first["x"] + first["width"]
     assert second["y"] < 500
     for text, name in ((FIRST, "Totals of the text"), (SECOND, "Totals of the second text")):
         bits = likelihood(tales.trace(text)).summary.total_bits
-        assert f"{bits:,.1f}" in page.get_by_label(name).inner_text()
+        expect(page.get_by_label(name)).to_contain_text(f"{bits:,.1f}")
     # The same axis and the same colours.
-    drawn = page.evaluate(
-        "[...document.querySelectorAll('.comparison .run')].map(e => getComputedStyle(e).backgroundColor)"
-    )
-    for run, colour in zip(likelihood(tales.trace(SECOND)).runs[1:], drawn[1:], strict=True):
-        assert colour == "rgb({}, {}, {})".format(*(int(run.colour[i : i + 2], 16) for i in (1, 3, 5))), run.text
+    colours = [as_css(run.colour) for run in likelihood(tales.trace(SECOND)).runs[1:]]
+    becomes(page, lambda: colours_drawn(page, ".comparison .run")[1:], colours)
 
 
 def test_the_second_text_is_typed_where_it_stands(opened: Open, tales: Scope) -> None:
     page = opened(f"#t={quote(FIRST)}")
     page.get_by_role("button", name="Compare", exact=True).click()
     other = page.get_by_role("textbox", name="The other text")
-    assert other.input_value() == FIRST
+    expect(other).to_have_value(FIRST)
     other.fill(SECOND)
     await_second(page, SECOND)
     bits = likelihood(tales.trace(SECOND)).summary.total_bits
-    page.wait_for_function(
-        "said => document.querySelector('[aria-label=\"Totals of the second text\"]').innerText.includes(said)",
-        arg=f"{bits:,.1f}",
-    )
-    assert page.get_by_role("textbox", name="Text", exact=True).input_value() == FIRST
-    page.wait_for_function("() => location.hash.includes('moon')")
+    expect(page.get_by_label("Totals of the second text")).to_contain_text(f"{bits:,.1f}")
+    expect(page.get_by_role("textbox", name="Text", exact=True)).to_have_value(FIRST)
+    address_has(page, "moon")
     again = opened(page.evaluate("location.hash"))
     await_second(again, SECOND)
 
@@ -70,15 +66,13 @@ def test_the_second_text_is_typed_where_it_stands(opened: Open, tales: Scope) ->
 def test_a_named_word_is_asked_for_in_both_texts(opened: Open, tales: Scope) -> None:
     trace, other = tales.trace(FIRST), tales.trace(SECOND)
     page = opened(f"{BOTH}&p=9&pin=1&ask={quote(json.dumps([' moon', ' sea']))}")
-    page.locator("[data-change]").nth(1).wait_for()
-    page.wait_for_function("() => [...document.querySelectorAll('[data-change]')].every(e => e.textContent)")
     for name in (" moon", " sea"):
         (then,) = tales.ask(other.ids[:9].tolist(), -1, name)
         (now,) = tales.ask(trace.ids[:9].tolist(), -1, name)
         row = page.locator(f"[data-asked='{name}']")
         change = then.bits - now.bits
-        said = row.locator("[data-change]").inner_text()
-        assert said == ("±0.00" if abs(change) < 0.005 else f"{'+' if change > 0 else '−'}{abs(change):.2f}")
+        said = "±0.00" if abs(change) < 0.005 else f"{'+' if change > 0 else '−'}{abs(change):.2f}"
+        expect(row.locator("[data-change]")).to_have_text(said)
 
 
 def test_a_token_of_the_second_text_alone_can_be_looked_at(opened: Open, tales: Scope) -> None:
@@ -89,32 +83,29 @@ def test_a_token_of_the_second_text_alone_can_be_looked_at(opened: Open, tales: 
     assert found is not None
     assert found.bits is not None
     second = page.locator("aside .second")
-    page.wait_for_function("() => document.querySelector('aside .second h2').textContent.includes('moon')")
-    assert second.locator("[data-figure=bits]").inner_text().startswith(f"{found.bits:.2f}")
+    expect(second.locator("h2")).to_contain_text("moon")
+    expect(second.locator("[data-figure=bits]")).to_have_text(f"{found.bits:.2f}bits")
     page.locator(".first .run").nth(4).click(force=True)
-    page.wait_for_function("() => document.querySelector('aside .second h2').textContent.includes('at')")
+    expect(second.locator("h2")).to_contain_text("at")
 
 
 def test_on_a_phone_they_stand_below_each_other(browser: Browser, server: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    page = context.new_page()
-    page.goto(f"{server}/{BOTH}")
-    read(page)
-    await_second(page, SECOND)
-    first, second = (page.locator(name).bounding_box() for name in (".first .sheet", ".comparison .sheet"))
-    assert first is not None
-    assert second is not None
-    assert second["y"] > first["y"] + first["height"]
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
+    with visitor(browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as context:
+        page = context.new_page()
+        page.goto(f"{server}/{BOTH}")
+        await_second(page, SECOND)
+        read(page)
+        first, second = sheets(page)
+        assert second["y"] > first["y"] + first["height"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_bars_can_tell_small_probabilities_apart(opened: Open) -> None:
     page = opened(f"#t={quote(FIRST)}&p=6&pin=1")
-    lengths = "() => [...document.querySelectorAll('.inspector .fill')].map(e => e.getBoundingClientRect().width)"
+    lengths = "[...document.querySelectorAll('.inspector .fill')].map(e => e.getBoundingClientRect().width)"
     before = page.evaluate(lengths)
+    assert len(before) >= 10
     page.get_by_role("button", name="log scale").click()
-    page.wait_for_function("() => location.hash.includes('bars=log')")
-    after = page.evaluate(lengths)
-    assert min(after[1:10]) > min(before[1:10])
-    assert page.locator(".inspector .axis").inner_text().replace("\n", " ").endswith("100%")
+    address_has(page, "bars=log")
+    until(page, f"Math.min(...{lengths}.slice(1, 10)) > {min(before[1:10])}")
+    expect(page.locator(".inspector .axis")).to_have_text(re.compile("100%$"), use_inner_text=True)

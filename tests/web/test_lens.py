@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from logitscope.scope import Scope
 from logitscope.trace import Trace
 from logitscope.view import difference, grid, grid_difference
 from logitscope.view.words import number_words
-from tests.web.conftest import read
+from tests.web.conftest import address_has, address_lacks, read, says, visitor
 
 Open = Callable[[str], Page]
 
@@ -49,13 +49,13 @@ def times(ratio: float) -> str:
     return f"{'×' if ratio > 1 else '÷'}{factor:.1f}" if factor < 9.95 else f"{'×' if ratio > 1 else '÷'}{factor:,.0f}"
 
 
-def said(page: Page) -> str:
+def said(page: Page) -> Locator:
     """The cell that the keyboard is at, in words."""
-    return page.locator("[role=gridcell]").first.inner_text().strip()
+    return page.locator("[role=gridcell]").first
 
 
-def wait_said(page: Page, part: str) -> None:
-    page.wait_for_function("part => document.querySelector('[role=gridcell]')?.textContent.includes(part)", arg=part)
+def wait_said(page: Page, *parts: str) -> None:
+    says(said(page), *parts)
 
 
 def number_said(page: Page, trace: Trace, value: str, stage: str, position: int) -> None:
@@ -63,8 +63,11 @@ def number_said(page: Page, trace: Trace, value: str, stage: str, position: int)
     spec = grid(trace, value=value)
     row = next(row for row in spec.rows if row.stage == stage)
     cell = row.cells[position]
-    wait_said(page, f"{stage}, after {spec.columns[position].input}: guesses {cell.text}")
-    assert f" {number_words(cell.number, spec.legend.unit)}; " in said(page)
+    wait_said(
+        page,
+        f"{stage}, after {spec.columns[position].input}: guesses {cell.text}",
+        f" {number_words(cell.number, spec.legend.unit)}; ",
+    )
 
 
 @pytest.mark.parametrize("value", ["top_prob", "final_rank", "next_logit", "surprisal_bits", "kl_from_final"])
@@ -78,9 +81,9 @@ def test_all_numbers_of_a_cell_are_those_of_the_trace(opened: Open, tales: Scope
     page.get_by_text("All numbers of this cell").click()
     trace = tales.trace(TEXT)
     row = trace.stages.index("3.mlp")
-    shown = {
-        str(one.get_attribute("data-number")): one.inner_text().strip() for one in page.locator("[data-number]").all()
-    }
+    numbers = page.locator("[data-number]")
+    numbers.first.wait_for()
+    shown = dict(numbers.evaluate_all("all => all.map(one => [one.dataset.number, one.innerText.trim()])"))
     assert {"kl_to_input", "logsumexp", "surprisal_bits", "final_rank", "input_prob", "top_logits"} <= shown.keys()
     for name, text in shown.items():
         number = np.asarray(trace[name][row, 4]).ravel()[0]
@@ -94,11 +97,10 @@ def test_a_kept_cell_says_what_became_of_its_guesses(opened: Open, tales: Scope)
     ids = list(dict.fromkeys([*trace["top_ids"][early, 4].tolist(), *trace["top_ids"][last, 4].tolist()]))
     followed = tales.trace(TEXT, watch=ids, stages=["3.mlp", trace.stages[-1]], positions=[4])
     # Those that neither stage holds likeliest are asked for and come a moment later.
-    page.wait_for_function("() => !document.querySelector('.guesses .bound')")
-    lines = [
-        [cell.inner_text() for cell in row.locator("td").all()]
-        for row in page.locator(".guesses tbody tr:has(td)").all()
-    ]
+    rows = page.locator(".guesses tbody tr:has(td)")
+    expect(rows).to_have_count(len(ids))
+    expect(page.locator(".guesses .bound")).to_have_count(0)
+    lines = rows.evaluate_all("rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.innerText))")
     assert len(lines) == len(ids)
     for i, (rank, token, _, percent, end, change) in enumerate(lines):
         here, there = followed["watch_rank"][:, 0, i]
@@ -122,11 +124,11 @@ def test_the_keyboard_walks_keeps_and_goes_on_to_the_evolution(opened: Open, tal
     for key in ("Home", "ArrowDown", "ArrowDown", "ArrowRight"):
         page.keyboard.press(key)
     number_said(page, tales.trace(TEXT), "top_prob", "5.mlp", 1)
-    assert page.locator("p[aria-live=polite]", has_text="5.mlp").count() == 1
+    expect(page.locator("p[aria-live=polite]", has_text="5.mlp")).to_have_count(1)
     page.keyboard.press("Enter")
-    page.wait_for_function("() => location.hash.includes('pin=1')")
+    address_has(page, "pin=1")
     page.keyboard.press("Escape")
-    page.wait_for_function("() => !location.hash.includes('pin=1')")
+    address_lacks(page, "pin=1")
     page.keyboard.press("e")
     page.wait_for_function("() => location.hash.includes('v=evolution') && location.hash.includes('s=5.mlp')")
     page.get_by_text("after token 1 of").wait_for()
@@ -147,26 +149,28 @@ def test_whatever_is_set_is_in_the_link_that_reopens_it(opened: Open, tales: Sco
     page.get_by_label("first token shown").press("Enter")
     page.get_by_label("last token shown").fill("8")
     page.get_by_label("last token shown").press("Enter")
-    page.wait_for_function("() => location.hash.includes('window=3%3A9')")
+    address_has(page, "window=3%3A9")
     again = opened(page.evaluate("location.hash"))
     cells = again.locator("[role=grid]")
-    assert cells.get_attribute("aria-colcount") == "6"
+    expect(cells).to_have_attribute("aria-colcount", "6")
     trace = tales.trace(TEXT, lens="tail:7", norm="plain", subblocks=True)
     spec = grid(trace, value="final_rank", every=2, window=(3, 9), top_down=True)
-    assert cells.get_attribute("aria-rowcount") == str(len(spec.rows))
+    expect(cells).to_have_attribute("aria-rowcount", str(len(spec.rows)))
     cells.focus()
     again.keyboard.press("Control+Home")
-    wait_said(again, f"embed, after {spec.columns[0].input}: guesses {spec.rows[0].cells[0].text}")
-    assert f" {number_words(spec.rows[0].cells[0].number, 'rank')}; " in said(again)
-    assert "tail:7" in again.locator(".caption").first.inner_text()
-    assert "without its scale and shift" in again.locator(".caption").first.inner_text()
+    wait_said(
+        again,
+        f"embed, after {spec.columns[0].input}: guesses {spec.rows[0].cells[0].text}",
+        f" {number_words(spec.rows[0].cells[0].number, 'rank')}; ",
+    )
+    says(again.locator(".caption").first, "tail:7", "without its scale and shift")
 
 
 def test_a_named_token_colours_every_cell(opened: Open, tales: Scope) -> None:
     page = opened(f"{HASH}&p=6&s=6.mlp")
     choice(page, "colour by").select_option(label="a token you name")
     choice(page, "number").select_option(label="rank")
-    assert "Name a token" in page.locator("main").inner_text()
+    says(page.locator("main"), "Name a token")
     page.get_by_label("Token to follow").fill("␣sea")
     page.keyboard.press("Enter")
     trace = tales.trace(TEXT, watch=[" sea"])
@@ -175,22 +179,23 @@ def test_a_named_token_colours_every_cell(opened: Open, tales: Scope) -> None:
     page.get_by_label("Token to follow").fill("seasickness")
     page.keyboard.press("Enter")
     page.get_by_text("no token of this model is exactly").wait_for()
-    assert page.get_by_role("list", name="Followed tokens").get_by_role("listitem").count() == 1
+    expect(page.get_by_role("list", name="Followed tokens").get_by_role("listitem")).to_have_count(1)
     page.get_by_role("button", name="colour by").first.click()
-    page.wait_for_function("() => location.hash.includes('followed=')")
+    address_has(page, "followed=")
 
 
 def test_a_text_without_a_second_token_is_a_lens_too(opened: Open, tales: Scope) -> None:
     page = opened("#v=lens&t=a")
     number_said_alone = grid(tales.trace("a")).rows[0].cells[0]
-    assert f"guesses {number_said_alone.text}, as in the end" in said(page)
-    assert page.locator(".inspector h2").inner_text() == "What would come next"
+    wait_said(page, f"guesses {number_said_alone.text}, as in the end")
+    expect(page.locator(".inspector h2")).to_have_text("What would come next")
 
 
 def test_markup_in_cells_is_text(opened: Open) -> None:
     page = opened(f"#v=lens&t={quote('<b>&amp;</b><script>alert(1)</script>')}&p=2&pin=1")
     page.wait_for_selector(".inspector")
-    assert page.locator("main script, main .inspector b").count() == 0
+    wait_said(page, "guesses")
+    expect(page.locator("main script, main .inspector b")).to_have_count(0)
 
 
 def test_two_texts_are_held_against_each_other(opened: Open, tales: Scope) -> None:
@@ -202,19 +207,21 @@ def test_two_texts_are_held_against_each_other(opened: Open, tales: Scope) -> No
     page.get_by_role("button", name="Compare", exact=True).click()
     page.get_by_label("The other text").fill(OTHER)
     page.get_by_text(f"{len(spec.columns)} tokens are in both").wait_for()
-    assert page.locator("[role=grid]").count() == 2
+    expect(page.locator("[role=grid]")).to_have_count(2)
     page.get_by_role("button", name="difference").click()
-    page.wait_for_function("() => document.querySelectorAll('[role=grid]').length === 1")
-    wait_said(page, f"{stage}, after {spec.columns[column].input}")
+    expect(page.locator("[role=grid]")).to_have_count(1)
     assert cell.number is not None
     assert cell.number != 1
-    assert f" {times(cell.number)}; " in said(page)
+    # All stages of both have come, so the words are the last ones.
+    read(page)
+    wait_said(page, f"{stage}, after {spec.columns[column].input}", f" {times(cell.number)}; ")
+    address_has(page, "compare=difference")
     again = opened(page.evaluate("location.hash"))
     again.wait_for_selector("[role=grid]")
-    wait_said(again, said(page)[:30])
-    assert again.get_by_label("The other text").input_value() == OTHER
+    wait_said(again, said(page).inner_text().strip())
+    expect(again.get_by_label("The other text")).to_have_value(OTHER)
     again.get_by_role("button", name="Stop comparing").click()
-    again.wait_for_function("() => !location.hash.includes('t2=')")
+    address_lacks(again, "t2=")
 
 
 def test_what_has_no_token_in_common_is_said_to(opened: Open) -> None:
@@ -226,8 +233,8 @@ def test_the_text_says_what_changed_in_bits(opened: Open, tales: Scope) -> None:
     page = opened(f"#t={quote(TEXT)}&t2={quote(OTHER)}&compare=difference")
     page.get_by_text("Second: what each token costs more or less").wait_for()
     kept = difference(tales.trace(TEXT), tales.trace(OTHER)).kept
-    words = page.get_by_label("The other one").inner_text()
-    assert f"({kept.bits_before:.1f} before, {kept.bits:.1f} after)" in " ".join(words.split())
+    words = page.get_by_label("The other one")
+    expect(words).to_contain_text(f"({kept.bits_before:.1f} before, {kept.bits:.1f} after)", use_inner_text=True)
 
 
 def test_another_model_beside_this_one(opened: Open) -> None:
@@ -237,20 +244,19 @@ def test_another_model_beside_this_one(opened: Open) -> None:
     page.get_by_text("Both sides are the same").wait_for()
     page.get_by_label("Comparison").get_by_role("combobox", name="model").select_option("embedded:tales")
     page.get_by_text("Second: embedded:tales").wait_for()
-    page.wait_for_function("() => document.querySelectorAll('[role=grid]').length === 2")
+    expect(page.locator("[role=grid]")).to_have_count(2)
     read(page)
 
 
 def test_the_lens_can_be_touched_on_a_phone(browser: Browser, server: str, tales: Scope) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    page = context.new_page()
-    page.goto(f"{server}/{HASH}")
-    read(page)
-    page.wait_for_selector("[role=grid]")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.locator("[role=grid] canvas").tap(position={"x": 130, "y": 120})
-    page.wait_for_function("() => location.hash.includes('pin=1')")
-    assert page.locator(".inspector").is_visible()
-    page.get_by_role("button", name="Release this cell").tap()
-    page.wait_for_function("() => !location.hash.includes('pin=1')")
-    context.close()
+    with visitor(browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as context:
+        page = context.new_page()
+        page.goto(f"{server}/{HASH}")
+        read(page)
+        page.wait_for_selector("[role=grid]")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.locator("[role=grid] canvas").tap(position={"x": 130, "y": 120})
+        address_has(page, "pin=1")
+        expect(page.locator(".inspector")).to_be_visible()
+        page.get_by_role("button", name="Release this cell").tap()
+        address_lacks(page, "pin=1")

@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 
 import logitscope as ls
 from logitscope.scope import Scope
 from logitscope.view import alternatives, likelihood
-from tests.web.conftest import figures, read
+from tests.web.conftest import address_has, address_lacks, becomes, figures, read, says
 
 Open = Callable[[str], Page]
 
@@ -42,9 +42,16 @@ def put(page: Page, *files: Path) -> None:
     page.get_by_label("A saved trace").set_input_files([str(file) for file in files])
 
 
-def runs(page: Page) -> list[str]:
-    page.wait_for_selector("main .run")
-    return [text.replace("\u200b", "") for text in page.locator("main .run").all_inner_texts()]
+def reads(page: Page, text: str) -> None:
+    """Waits until a text stands there, token by token."""
+    becomes(page, lambda: "".join(page.locator("main .run").all_inner_texts()).replace("\u200b", ""), text)
+
+
+def trace_shown(page: Page) -> Locator:
+    """What is said of the saved trace that is open."""
+    region = page.get_by_role("region", name="Saved trace")
+    region.wait_for()
+    return region
 
 
 def test_what_is_saved_is_the_librarys_trace_and_opens_in_every_view_without_a_model(
@@ -61,22 +68,16 @@ def test_what_is_saved_is_the_librarys_trace_and_opens_in_every_view_without_a_m
     page.get_by_role("textbox", name="Text").fill("Another text")
     read(page)
     put(page, file)
-    page.get_by_role("region", name="Saved trace").wait_for()
-    assert "".join(runs(page)) == TEXT
-    assert page.get_by_role("textbox").count() == 0
-    said = page.get_by_role("region", name="Saved trace").inner_text()
-    assert file.name in said
-    assert "embedded:tales" in said
-    assert "no model" in said
+    says(trace_shown(page), file.name, "embedded:tales", "no model")
+    reads(page, TEXT)
+    expect(page.get_by_role("textbox")).to_have_count(0)
     found = alternatives(saved, 4)
     page.locator("main .run").nth(4).click()
-    page.wait_for_selector("[data-figure=bits]")
     assert found.actual is not None
-    assert figures(page)["bits"] == f"{found.actual.bits:.2f}"
+    becomes(page, lambda: figures(page).get("bits"), f"{found.actual.bits:.2f}")
 
     page.get_by_role("tab", name="Lens").click()
-    page.get_by_role("grid").wait_for()
-    assert page.get_by_role("grid").get_attribute("aria-rowcount") == str(len(saved.stages))
+    expect(page.get_by_role("grid")).to_have_attribute("aria-rowcount", str(len(saved.stages)))
     page.get_by_role("tab", name="Evolution").click()
     page.get_by_role("heading", name="Scores").wait_for()
     page.get_by_role("heading", name="All tokens at this stage").wait_for()
@@ -85,9 +86,8 @@ def test_what_is_saved_is_the_librarys_trace_and_opens_in_every_view_without_a_m
 
     page.get_by_role("tab", name="Text").click()
     page.get_by_role("button", name="Read its text with embedded:tales").click()
-    page.get_by_role("textbox", name="Text").wait_for()
+    expect(page.get_by_role("textbox", name="Text")).to_have_value(TEXT)
     read(page)
-    assert page.get_by_role("textbox", name="Text").input_value() == TEXT
 
 
 def test_closing_a_saved_trace_gives_the_text_back_and_going_back_the_trace(
@@ -97,20 +97,20 @@ def test_closing_a_saved_trace_gives_the_text_back_and_going_back_the_trace(
     tales.trace(TEXT, subblocks=True).save(file)
     page = opened("#t=Once+upon+a+time")
     put(page, file)
-    page.get_by_role("region", name="Saved trace").wait_for()
-    page.wait_for_function("() => location.hash.includes('f=sea.trace.safetensors')")
+    trace_shown(page)
+    address_has(page, "f=sea.trace.safetensors")
     page.get_by_role("button", name="Close it").click()
-    page.get_by_role("textbox", name="Text").wait_for()
-    assert page.get_by_role("textbox", name="Text").input_value() == "Once upon a time"
+    expect(page.get_by_role("textbox", name="Text")).to_have_value("Once upon a time")
+    address_lacks(page, "f=sea")
     page.go_back()
-    page.get_by_role("region", name="Saved trace").wait_for()
-    assert "".join(runs(page)) == TEXT
+    trace_shown(page)
+    reads(page, TEXT)
     # The address of a file on somebody's disk can only name it.
     page.reload()
     page.get_by_text("is a file on somebody's disk").wait_for()
     put(page, file)
-    page.get_by_role("region", name="Saved trace").wait_for()
-    assert "".join(runs(page)) == TEXT
+    trace_shown(page)
+    reads(page, TEXT)
 
 
 def test_a_trace_that_holds_less_shows_less_and_says_what_is_missing(
@@ -120,8 +120,8 @@ def test_a_trace_that_holds_less_shows_less_and_says_what_is_missing(
     file = save(page, "Trace file", tmp_path, "output")
     assert ls.open_trace(file).stages == (tales.model.anatomy.last_stage,)
     put(page, file)
-    page.get_by_role("region", name="Saved trace").wait_for()
-    assert "".join(runs(page)) == TEXT
+    trace_shown(page)
+    reads(page, TEXT)
     page.get_by_role("tab", name="Lens").click()
     page.get_by_text("This trace holds one stage").wait_for()
 
@@ -142,10 +142,8 @@ def test_what_is_no_trace_is_said_in_one_line_and_leaves_the_page_as_it_was(
     file.write_bytes(content)
     put(page, file)
     trouble = page.get_by_role("alert")
-    trouble.wait_for()
-    assert said in trouble.inner_text()
-    assert name in trouble.inner_text()
-    assert page.get_by_role("textbox", name="Text").input_value() == TEXT
+    says(trouble, said, name)
+    expect(page.get_by_role("textbox", name="Text")).to_have_value(TEXT)
     trouble.get_by_role("button", name="Close").click()
     trouble.wait_for(state="detached")
 
@@ -165,9 +163,9 @@ def test_a_file_that_is_dropped_is_opened(opened: Open, tales: Scope, tmp_path: 
     page.dispatch_event("main", "dragenter", {"dataTransfer": transfer})
     page.get_by_text("Drop a saved trace to open it").wait_for()
     page.dispatch_event("main", "drop", {"dataTransfer": transfer})
-    page.get_by_role("region", name="Saved trace").wait_for()
-    assert page.get_by_text("Drop a saved trace to open it").count() == 0
-    assert "".join(runs(page)) == TEXT
+    trace_shown(page)
+    expect(page.get_by_text("Drop a saved trace to open it")).to_have_count(0)
+    reads(page, TEXT)
 
 
 def test_other_kinds_of_file(opened: Open, tales: Scope, tmp_path: Path) -> None:
@@ -180,8 +178,8 @@ def test_other_kinds_of_file(opened: Open, tales: Scope, tmp_path: Path) -> None
     html = save(page, "Web page", tmp_path)
     other = page.context.new_page()
     other.goto(html.as_uri())
-    assert "".join(runs(other)) == TEXT
-    assert other.get_by_role("tab").all_inner_texts() == ["Text", "Lens", "Evolution"]
+    reads(other, TEXT)
+    expect(other.get_by_role("tab")).to_have_text(["Text", "Lens", "Evolution"])
     bits = likelihood(tales.trace(TEXT)).summary.total_bits
-    assert f"{bits:,.1f}" in other.get_by_label("Totals of the text").inner_text()
+    says(other.get_by_label("Totals of the text"), f"{bits:,.1f}")
     other.close()

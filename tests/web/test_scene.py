@@ -12,11 +12,11 @@ from urllib.parse import parse_qsl, urlencode
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 import logitscope
 from logitscope.graph import Activations, explain
-from tests.web.conftest import OPTIONS, until
+from tests.web.conftest import OPTIONS, address_has, address_lacks, at_rest, becomes, launched, until, visitor
 
 SORT, LETTERS = "embedded:sort", "CBABBC"
 SOFTWARE = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
@@ -29,19 +29,16 @@ Open = Callable[..., Page]
 @pytest.fixture(scope="module")
 def drawing(chromium: str) -> Iterator[Browser]:
     options = [option for option in OPTIONS if option != "--disable-gpu"]
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=[*options, *SOFTWARE])
+    with launched(chromium, [*options, *SOFTWARE]) as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
 def still(drawing: Browser) -> Iterator[BrowserContext]:
     """Motion is not wanted: the eye jumps, and a test waits for nothing but the numbers."""
-    made = drawing.new_context(viewport={"width": 1280, "height": 860}, color_scheme="light", reduced_motion="reduce")
-    made.set_default_timeout(60_000)
-    yield made
-    made.close()
+    screen = {"width": 1280, "height": 860}
+    with visitor(drawing, viewport=screen, color_scheme="light", reduced_motion="reduce") as made:
+        yield made
 
 
 @pytest.fixture
@@ -59,7 +56,7 @@ def scene(still: BrowserContext, server: str) -> Iterator[Open]:
         page.on("console", complain)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{server}/#{urlencode({'v': 'walkthrough', 'm': SORT, 't': LETTERS, **place})}")
-        drawn(page)
+        rests(page)
         return page
 
     yield open_
@@ -75,7 +72,16 @@ def drawn(page: Page) -> Locator:
     """The canvas, when all numbers that its picture needs are drawn."""
     canvas = page.locator("canvas[data-drawn=all]")
     canvas.wait_for()
+    # What was just changed is drawn with the next picture, and only that one says whether it is all there.
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    canvas.wait_for()
     return canvas
+
+
+def rests(page: Page) -> None:
+    """All is drawn, nothing is still being read, and everything stands where it will stand."""
+    drawn(page)
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
 
 
 def point(page: Page, right: int, down: int) -> None:
@@ -89,6 +95,12 @@ def eye(page: Page) -> str:
     """Where the scene is seen from, as the address has it."""
     page.wait_for_function("() => new URLSearchParams(location.hash.slice(1)).has('eye')")
     return str(page.evaluate("new URLSearchParams(location.hash.slice(1)).get('eye')"))
+
+
+def eye_after(page: Page, before: str) -> str:
+    """Where the scene is seen from, once it is seen from elsewhere than before."""
+    page.wait_for_function("before => new URLSearchParams(location.hash.slice(1)).get('eye') !== before", arg=before)
+    return eye(page)
 
 
 def alike(one: bytes, other: bytes) -> bool:
@@ -106,12 +118,18 @@ def shows(page: Page, run: Activations, block: str, index: list[int]) -> None:
     for name, at in zip(run.graph[block].names, index, strict=True):
         expect(panel.locator("[data-told=place]")).to_contain_text(f"{name} {at}")
     expect(panel).to_have_attribute("aria-busy", "false")
-    # Within what is read out as it changes.
-    number = panel.locator("[aria-live=polite] [data-told=value]").inner_text().replace("−", "-")
-    assert float(number) == pytest.approx(told.stored, rel=1e-6, abs=1e-12)
-    sources = [one.get_attribute("data-source") for one in panel.locator(".source").all()]
     cells = [cell for term in told.terms[:10] for cell in term.cells] + list(told.cells)
-    assert sources == [":".join([cell.block, *map(str, cell.index)]) for cell in cells]
+
+    def said() -> tuple[float, list[str]]:
+        # The value stands within what is read out as it changes.
+        value, sources = panel.evaluate(
+            """one => [one.querySelector("[aria-live=polite] [data-told=value]").innerText,
+                [...one.querySelectorAll(".source")].map(source => source.dataset.source)]"""
+        )
+        return float("nan" if value == "–" else value.replace("−", "-")), sources
+
+    sources = [":".join([cell.block, *map(str, cell.index)]) for cell in cells]
+    becomes(page, said, (pytest.approx(told.stored, rel=1e-6, abs=1e-12), sources))
 
 
 def test_a_cell_that_is_pointed_at_in_space_is_explained_exactly(scene: Open, run: Activations) -> None:
@@ -127,7 +145,7 @@ def test_a_cell_that_is_pointed_at_in_space_is_explained_exactly(scene: Open, ru
     shows(page, run, "0.attn.pattern", [0, 5, 2])
     page.mouse.down()
     page.mouse.up()
-    page.wait_for_function("() => location.hash.includes('c=0.attn.pattern%3A0%3A5%3A2')")
+    address_has(page, "c=0.attn.pattern%3A0%3A5%3A2")
     point(page, CELL, 0)
     shows(page, run, "0.attn.pattern", [0, 5, 2])
 
@@ -149,14 +167,13 @@ def test_heads_before_the_one_that_is_kept_make_way(scene: Open, run: Activation
     shows(page, run, "0.attn.pattern", [2, 4, 2])
     for _ in range(3):  # far enough that the other heads are in the picture
         page.get_by_role("button", name="Further away").click()
-    eye(page)
     drawn(page)
     point(page, CELL // 4, 0)
     page.mouse.down()
     page.mouse.up()
     shows(page, run, "0.attn.pattern", [2, 4, 3])
     page.get_by_role("button", name="Pinned").click()
-    page.wait_for_function("() => !location.hash.includes('pin=1')")
+    address_lacks(page, "pin=1")
     drawn(page)
     # Let go of, the heads are back, and the front one is met.
     point(page, 0, 0)
@@ -171,7 +188,7 @@ def test_an_operand_is_stepped_into_with_the_eye_and_back(scene: Open, run: Acti
     there = eye(page)
     page.get_by_role("button", name="Back").click()
     shows(page, run, "0.attn.pattern", [1, 4, 2])
-    page.wait_for_function("there => new URLSearchParams(location.hash.slice(1)).get('eye') !== there", arg=there)
+    eye_after(page, there)
     drawn(page)
     point(page, CELL, 0)
     page.mouse.down()
@@ -183,13 +200,14 @@ def test_a_link_reopens_eye_cell_model_and_text(scene: Open, run: Activations) -
     page = scene(c="0.attn.v:1:2:9", pin="1")
     point(page, 60, 40)
     page.mouse.down(button="right")
+    point(page, 75, 25)  # from here on it is a movement
     point(page, 90, 10)
     page.mouse.up(button="right")
+    turned = eye(page)
     page.mouse.wheel(0, -120)
-    first = eye(page)
+    nearer = eye_after(page, turned)
     page.get_by_role("button", name="Further away").click()
-    page.wait_for_function("first => new URLSearchParams(location.hash.slice(1)).get('eye') !== first", arg=first)
-    there = eye(page)
+    there = eye_after(page, nearer)
     link = dict(parse_qsl(str(page.evaluate("location.hash.slice(1)"))))
     assert link["c"] == "0.attn.v:1:2:9"
     page.mouse.move(2, 2)
@@ -197,14 +215,14 @@ def test_a_link_reopens_eye_cell_model_and_text(scene: Open, run: Activations) -
     again = scene(**link)
     shows(again, run, "0.attn.v", [1, 2, 9])
     assert eye(again) == there
-    assert alike(drawn(again).screenshot(), before)
+    becomes(again, lambda: alike(drawn(again).screenshot(), before), True)
     # Going back from a further flight is a flight back.
     again.get_by_role("button", name="Unpin").or_(again.get_by_role("button", name="Pinned")).click()
     again.get_by_role("button", name="Whole").click()
-    again.wait_for_function("there => new URLSearchParams(location.hash.slice(1)).get('eye') !== there", arg=there)
+    eye_after(again, there)
     again.go_back()
-    again.wait_for_function("there => new URLSearchParams(location.hash.slice(1)).get('eye') === there", arg=there)
-    assert alike(drawn(again).screenshot(), before)
+    becomes(again, lambda: eye(again), there)
+    becomes(again, lambda: alike(drawn(again).screenshot(), before), True)
 
 
 def test_nothing_is_drawn_while_nothing_changes(still: BrowserContext, scene: Open) -> None:
@@ -250,7 +268,7 @@ def test_keys_walk_from_cell_to_cell_and_block_to_block(scene: Open, run: Activa
     page.keyboard.press("[")
     shows(page, run, "0.attn.q.bias", [1, 4])
     page.keyboard.press("Enter")
-    page.wait_for_function("() => location.hash.includes('c=0.attn.q.bias%3A1%3A4')")
+    address_has(page, "c=0.attn.q.bias%3A1%3A4")
 
 
 def test_keys_begin_at_the_cell_that_is_spoken_of(scene: Open, run: Activations) -> None:
@@ -275,7 +293,7 @@ def test_a_lost_drawing_context_comes_back_with_the_same_picture(scene: Open) ->
     )
     page.locator("canvas[data-drawn=part]").wait_for()
     page.evaluate("() => window.lost.restoreContext()")
-    assert drawn(page).screenshot() == before
+    becomes(page, lambda: drawn(page).screenshot() == before, True)
 
 
 def test_without_webgl_there_are_the_tables_and_the_reason(
@@ -297,20 +315,20 @@ def test_without_webgl_there_are_the_tables_and_the_reason(
 @pytest.fixture
 def phone(drawing: Browser, server: str) -> Iterator[Open]:
     """Opens the walkthrough on a phone, whose screen is touched."""
-    made = drawing.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
-    )
-    made.set_default_timeout(60_000)
+    size = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    with visitor(drawing, **size, reduced_motion="reduce") as made:
+        made.clock.install()
+        yield lambda **place: on_phone(made, server, place)
 
-    def open_(**place: str) -> Page:
-        page = made.new_page()
-        page.goto(f"{server}/#{urlencode({'v': 'walkthrough', 'm': SORT, 't': LETTERS, 'g': 'off', **place})}")
-        drawn(page)
-        page.locator("canvas").scroll_into_view_if_needed()
-        return page
 
-    yield open_
-    made.close()
+def on_phone(made: BrowserContext, server: str, place: dict[str, str]) -> Page:
+    page = made.new_page()
+    page.goto(f"{server}/#{urlencode({'v': 'walkthrough', 'm': SORT, 't': LETTERS, 'g': 'off', **place})}")
+    # First all of it is there, then it is brought into sight: what comes later would move it away again.
+    rests(page)
+    page.locator("canvas").scroll_into_view_if_needed()
+    drawn(page)
+    return page
 
 
 def touch(page: Page, *paths: list[tuple[float, float]]) -> None:
@@ -330,32 +348,30 @@ def touch(page: Page, *paths: list[tuple[float, float]]) -> None:
     session.detach()
 
 
-def pose(page: Page, before: str = "") -> list[float]:
-    """The eye's place, turn and span, when it is another than before."""
-    page.wait_for_function(
-        "before => (new URLSearchParams(location.hash.slice(1)).get('eye') ?? before) !== before", arg=before
-    )
+def pose(page: Page) -> list[float]:
+    """The eye's place, turn and span, which the address has when it rests; the page's clock stands still until then."""
+    page.clock.run_for(2000)
     return [float(part) for part in eye(page).split(",")]
 
 
 def test_one_finger_moves_two_turn_and_pinch_and_a_tap_keeps(phone: Open, run: Activations) -> None:
     page = phone(c="0.attn.pattern:0:4:2", pin="1")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # A gesture of a slow machine would be several, with rests between.
+    at_rest(page)
     touch(page, [(0, 0), (20, 0), (40, 0), (60, 0)])
     x, y, z, yaw, pitch, span = pose(page)
     touch(page, [(0, 0), (0, -20), (0, -40), (0, -60)])
-    moved = pose(page, eye(page))
+    moved = pose(page)
     assert moved[1] > y  # the picture went up with the finger, so the eye looks further down
     assert [moved[0], moved[2], *moved[3:]] == pytest.approx([x, z, yaw, pitch, span], abs=1)
     apart = [[(-20.0, 0.0), (-30.0, 0.0), (-40.0, 0.0)], [(20.0, 0.0), (30.0, 0.0), (40.0, 0.0)]]
-    before = eye(page)
     touch(page, *apart)
-    nearer = pose(page, before)
+    nearer = pose(page)
     assert nearer[5] < 0.7 * span
     assert nearer[3:5] == pytest.approx([yaw, pitch], abs=1)
-    before = eye(page)
     touch(page, *[[(at, 0.0), (at + 20, 0.0), (at + 40, 0.0)] for at in (-40.0, 40.0)])
-    turned = pose(page, before)
+    turned = pose(page)
     assert abs(turned[3] - yaw) > 5
     assert turned[5] == pytest.approx(nearer[5], rel=0.05)
 
@@ -367,4 +383,4 @@ def test_a_tap_keeps_a_cell_and_explains_it(phone: Open, run: Activations) -> No
     assert box is not None
     page.touchscreen.tap(box["x"] + box["width"] / 2 + cell, box["y"] + box["height"] / 2)
     shows(page, run, "0.attn.pattern", [0, 4, 3])
-    page.wait_for_function("() => location.hash.includes('c=0.attn.pattern%3A0%3A4%3A3')")
+    address_has(page, "c=0.attn.pattern%3A0%3A4%3A3")

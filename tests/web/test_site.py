@@ -17,7 +17,19 @@ import logitscope
 from logitscope.scope import Scope
 from logitscope.view import alternatives, likelihood
 from logitscope.view.evolution import evolution
-from tests.web.conftest import Visit, await_tokens, read, start, tokens_drawn, type_text
+from tests.web.conftest import (
+    Visit,
+    address_has,
+    await_tokens,
+    becomes,
+    kept_offline,
+    read,
+    says,
+    start,
+    tokens_drawn,
+    type_text,
+    visitor,
+)
 from tests.web.hosting import Host, hosting, own_copy
 from tests.web.test_accessibility import violations
 from tests.web.test_evolution import settled, standings
@@ -39,25 +51,23 @@ def served(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hos
 @pytest.fixture(scope="module")
 def regular(browser: Browser, served: Host) -> Iterator[BrowserContext]:
     """A browser that was here before: the model is on its device, and pages open by themselves."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860}, color_scheme="light")
-    context.set_default_timeout(30_000)
-    page = context.new_page()
-    page.goto(served.url)
-    start(page)
-    page.evaluate("navigator.serviceWorker.ready")
-    page.close()
-    yield context
-    context.close()
+    with visitor(browser, viewport={"width": 1280, "height": 860}, color_scheme="light") as context:
+        page = context.new_page()
+        page.goto(served.url)
+        start(page)
+        kept_offline(page)
+        page.close()
+        yield context
 
 
 @pytest.fixture
 def again(regular: BrowserContext) -> Iterator[Visit]:
-    visitor = Visit(regular)
-    yield visitor
+    visit = Visit(regular)
+    yield visit
     for page in regular.pages:
         page.close()
-    assert visitor.complaints == []
-    assert visitor.strays == []
+    assert visit.complaints == []
+    assert visit.strays == []
 
 
 def sizes(site: Path, model: str) -> tuple[int, int]:
@@ -70,21 +80,24 @@ def sizes(site: Path, model: str) -> tuple[int, int]:
 def holds_numbers(page: Page, scope: Scope) -> None:
     """The text's view says of tokens what the library says of them."""
     trace = scope.trace(TEXT)
-    assert tokens_drawn(page) == [run.text for run in likelihood(trace).runs]
-    assert f"{trace.summary().total_bits:.1f}" in page.get_by_label("Totals of the text").inner_text()
+    becomes(page, lambda: tokens_drawn(page), [run.text for run in likelihood(trace).runs])
+    says(page.get_by_label("Totals of the text"), f"{trace.summary().total_bits:.1f}")
+    read(page)
     for position in (1, 5, len(trace.ids) - 1):
         page.locator(".layer .run").nth(position).hover(force=True)
         inspecting(page, alternatives(trace, position).actual.label)  # type: ignore[union-attr]
-        assert shown(page) == inspected(trace, position)
+        becomes(page, lambda: shown(page), inspected(trace, position))
 
 
 def test_nothing_large_is_fetched_before_its_size_is_said_and_agreed_to(host: Host, visit: Visit, tales: Scope) -> None:
     page = visit(f"{host.url}#t={quote(TEXT)}", begin=False)
     page.wait_for_selector("[data-phase=waiting]")
     model, program = sizes(host.site, "embedded-tales")
-    said = page.locator("main").inner_text()
-    assert f"To download: {(model + program) / 1e6:.1f} MB" in said
-    assert f"{model / 1e6:.1f} MB for the model, {program / 1e6:.1f} MB for the program" in said
+    says(
+        page.locator("main"),
+        f"To download: {(model + program) / 1e6:.1f} MB",
+        f"{model / 1e6:.1f} MB for the model, {program / 1e6:.1f} MB for the program",
+    )
     assert not [path for path in host.asked if path.startswith(("ort/", "models/")) and "manifest" not in path]
     assert page.evaluate("navigator.serviceWorker.controller") is None
     page.get_by_role("button", name="Download and begin").click()
@@ -98,7 +111,7 @@ def test_nothing_large_is_fetched_before_its_size_is_said_and_agreed_to(host: Ho
 
 def test_without_a_network_and_without_the_host_it_opens_again(host: Host, visit: Visit, tales: Scope) -> None:
     page = visit(f"{host.url}#t={quote(TEXT)}")
-    page.evaluate("navigator.serviceWorker.ready")
+    kept_offline(page)
     visit.context.set_offline(True)
     host.stop()
     page.reload()
@@ -122,13 +135,11 @@ def test_the_lens_holds_the_librarys_numbers(again: Visit, served: Host, tales: 
 
 def test_the_evolution_holds_the_librarys_numbers(again: Visit, served: Host, tales: Scope) -> None:
     page = settled(again(f"{served.url}#v=evolution&t={quote(TEXT)}&p=9&s=3.attn"))
-    page.wait_for_selector("table tbody tr")
     found = tales.follow(TEXT, position=8, histogram=True)
     at = found.stages.index("3.attn")
     curves = evolution(found, position=8).curves
-    assert standings(page) == {
-        curve.label: (f"{curve.ranks[at]:,}", f"{curve.logits[at]:.2f}".replace("-", "−")) for curve in curves
-    }
+    wanted = {curve.label: (f"{curve.ranks[at]:,}", f"{curve.logits[at]:.2f}".replace("-", "−")) for curve in curves}
+    becomes(page, lambda: standings(page), wanted)
 
 
 def test_the_walkthrough_explains_with_the_librarys_numbers(again: Visit, served: Host, tales: Scope) -> None:
@@ -159,53 +170,58 @@ class Trap(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-def test_nothing_is_sent_anywhere_else(browser: Browser, served: Host) -> None:
+@pytest.fixture
+def trap() -> Iterator[str]:
+    """The address of a proxy that answers for all the world and notes what was asked."""
     Trap.caught.clear()
-    trap = ThreadingHTTPServer(("127.0.0.1", 0), Trap)
-    threading.Thread(target=trap.serve_forever, daemon=True).start()
-    proxy = {"server": f"http://127.0.0.1:{trap.server_address[1]}", "bypass": "127.0.0.1"}
-    context = browser.new_context(proxy=proxy)  # type: ignore[arg-type]
-    context.set_default_timeout(30_000)
-    visitor = Visit(context)
-    page = visitor(f"{served.url}#t={quote(TEXT)}")
-    page.evaluate("navigator.serviceWorker.ready")
-    for view in ("Lens", "Evolution", "Walkthrough", "Text"):
-        page.get_by_role("tab", name=view).click()
-        page.wait_for_selector(f"#tab-{view.lower()}[aria-selected=true]")
-        page.wait_for_load_state("networkidle")
-    page.get_by_role("button", name="Help").click()
-    page.get_by_text("what you type is sent nowhere").wait_for()
-    assert Trap.caught == []
-    assert visitor.strays == []
-    assert visitor.complaints == []
-    # Its own policy lets it send nothing, and the trap does catch what is sent.
-    visitor.expected = ["violates the following Content Security Policy", "policy broken: connect-src"]
-    visitor.expected += ["Fetch API cannot load", "Refused to connect"]
-    assert page.evaluate("fetch('http://elsewhere.example/').then(() => 'sent', () => 'kept')") == "kept"
-    assert Trap.caught == []
-    page.goto("http://elsewhere.example/")
-    assert Trap.caught == ["GET http://elsewhere.example/"]
-    context.close()
-    trap.shutdown()
-    trap.server_close()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Trap)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_nothing_is_sent_anywhere_else(browser: Browser, served: Host, trap: str) -> None:
+    with visitor(browser, proxy={"server": trap, "bypass": "127.0.0.1"}) as context:
+        visit = Visit(context)
+        page = visit(f"{served.url}#t={quote(TEXT)}")
+        kept_offline(page)
+        for view in ("Lens", "Evolution", "Walkthrough", "Text"):
+            page.get_by_role("tab", name=view).click()
+            page.wait_for_selector(f"#tab-{view.lower()}[aria-selected=true]")
+            read(page)
+            page.wait_for_load_state("networkidle")
+        page.get_by_role("button", name="Help").click()
+        page.get_by_text("what you type is sent nowhere").wait_for()
+        assert Trap.caught == []
+        assert visit.strays == []
+        assert visit.complaints == []
+        # Its own policy lets it send nothing, and the trap does catch what is sent.
+        visit.expected = ["violates the following Content Security Policy", "policy broken: connect-src"]
+        visit.expected += ["Fetch API cannot load", "Refused to connect"]
+        assert page.evaluate("fetch('http://elsewhere.example/').then(() => 'sent', () => 'kept')") == "kept"
+        assert Trap.caught == []
+        page.goto("http://elsewhere.example/")
+        assert Trap.caught[0] == "GET http://elsewhere.example/"  # a browser may ask for its icon too
 
 
 def test_going_back_and_forward_and_links(again: Visit, served: Host) -> None:
     page = again(f"{served.url}#t={quote(TEXT)}")
     page.get_by_role("tab", name="Lens").click()
     page.wait_for_selector("[role=grid]")
+    address_has(page, "v=lens")
     page.go_back()
     await_tokens(page, TEXT)
     page.go_forward()
     page.wait_for_selector("[role=grid]")
     page.reload()
     page.wait_for_selector("[role=grid]")
-    assert "v=lens" in page.evaluate("location.hash")
+    address_has(page, "v=lens")
 
 
 def test_it_can_be_installed(again: Visit, served: Host) -> None:
     page = again(served.url)
-    page.evaluate("navigator.serviceWorker.ready")
+    kept_offline(page)
     devtools = again.context.new_cdp_session(page)
     manifest = devtools.send("Page.getAppManifest")
     assert manifest["errors"] == []
@@ -236,24 +252,23 @@ def test_two_tabs_read_side_by_side(again: Visit, served: Host) -> None:
 
 def test_another_model_is_downloaded_only_when_the_reader_wants_it(host: Host, visit: Visit) -> None:
     page = visit(f"{host.url}#t=CBABBC")
+    kept_offline(page)  # until then the service worker asks for the page's own files
     host.asked.clear()
     choice = page.get_by_label("Model", exact=True)
     choice.select_option("embedded:sort")
     dialog = page.get_by_role("dialog", name="embedded:sort")
-    dialog.wait_for()
     model, _ = sizes(host.site, "embedded-sort")
-    assert f"{round(model / 1e3)} kB" in dialog.inner_text()
+    says(dialog, f"{round(model / 1e3)} kB")
     assert host.asked == []
     dialog.get_by_role("button", name="Not now").click()
     alert = page.get_by_role("alert")
-    alert.wait_for()
-    assert "embedded:sort was not downloaded" in alert.inner_text()
+    says(alert, "embedded:sort was not downloaded")
     alert.get_by_role("button", name="Try again").click()
     dialog.get_by_role("button", name="Download").click()
-    page.wait_for_function("() => document.querySelector('.caption')?.textContent.includes('embedded:sort')")
+    expect(page.locator(".caption")).to_contain_text("embedded:sort")
     read(page)
     trace = logitscope.load("embedded:sort").trace("CBABBC")
-    assert f"{trace.summary().total_bits:.1f}" in page.get_by_label("Totals of the text").inner_text()
+    says(page.get_by_label("Totals of the text"), f"{trace.summary().total_bits:.1f}")
 
 
 def test_a_link_to_another_model_begins_with_that_one(host: Host, visit: Visit) -> None:
@@ -262,7 +277,7 @@ def test_a_link_to_another_model_begins_with_that_one(host: Host, visit: Visit) 
     expect(page.get_by_role("radio", name="embedded:sort")).to_be_checked()
     page.get_by_role("button", name="Download and begin").click()
     start(page)
-    assert tokens_drawn(page) == list("CBABBC")
+    becomes(page, lambda: tokens_drawn(page), list("CBABBC"))
     assert not [path for path in host.asked if path.startswith("models/embedded-tales/weights")]
 
 
@@ -271,30 +286,26 @@ def test_a_model_that_is_chosen_first_brings_a_text_that_it_can_read(host: Host,
     page.get_by_role("radio", name="embedded:sort").check()
     start(page)
     manifest = json.loads((host.site / "models" / "embedded-sort" / "manifest.json").read_text())
-    assert "".join(tokens_drawn(page)) == manifest["check"]["text"]
+    becomes(page, lambda: "".join(tokens_drawn(page)), manifest["check"]["text"])
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
 def test_axe_finds_nothing(browser: Browser, served: Host, width: int, scheme: str) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 844},
-        color_scheme=scheme,  # type: ignore[arg-type]
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    page.goto(served.url)
-    page.wait_for_selector("[data-phase=waiting]")
-    assert violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    served.hold("weights-000.bin")
-    page.get_by_role("button", name="Download and begin").click()
-    served.await_held()
-    page.get_by_role("progressbar").wait_for()
-    assert violations(page) == []
-    served.let_go()
-    start(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.get_by_label("Model", exact=True).select_option("embedded:sort")
-    page.get_by_role("dialog", name="embedded:sort").wait_for()
-    assert violations(page) == []
-    context.close()
+    screen = {"width": width, "height": 844}
+    with visitor(browser, viewport=screen, color_scheme=scheme, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(served.url)
+        page.wait_for_selector("[data-phase=waiting]")
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        served.hold("weights-000.bin")
+        page.get_by_role("button", name="Download and begin").click()
+        served.await_held()
+        page.get_by_role("progressbar").wait_for()
+        assert violations(page) == []
+        served.let_go()
+        start(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.get_by_label("Model", exact=True).select_option("embedded:sort")
+        page.get_by_role("dialog", name="embedded:sort").get_by_role("button", name="Download").wait_for()
+        assert violations(page) == []

@@ -6,11 +6,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from logitscope.scope import Scope
-from tests.web.conftest import OPTIONS, Visit, await_tokens, start, tokens_drawn
-from tests.web.hosting import Host, replace
+from tests.web.conftest import OPTIONS, Visit, await_tokens, kept_offline, says, start, tokens_drawn, visitor
+from tests.web.hosting import PATIENCE, Host, replace
 
 TEXT = "Once upon a time the sea was calm."
 FIRST = "models/embedded-tales/weights-000.bin"
@@ -20,10 +20,9 @@ def agree(page: Page) -> None:
     page.get_by_role("button", name="Download and begin").click()
 
 
-def trouble(page: Page) -> str:
-    alert = page.get_by_role("alert")
-    alert.wait_for()
-    return alert.inner_text()
+def trouble(page: Page, *parts: str) -> None:
+    """Waits until all of this is said to have gone wrong."""
+    says(page.get_by_role("alert"), *parts)
 
 
 def read_whole(page: Page) -> None:
@@ -45,9 +44,7 @@ def test_a_damaged_part_is_named_and_tried_again(host: Host, visit: Visit) -> No
     replace(part, right[:-1] + bytes([right[-1] ^ 1]))
     page = visit(f"{host.url}#t={quote(TEXT)}", begin=False)
     agree(page)
-    said = trouble(page)
-    assert f"The file {FIRST} arrived, but it is not what this site was made with" in said
-    assert "Try again" in said
+    trouble(page, f"The file {FIRST} arrived, but it is not what this site was made with", "Try again")
     replace(part, right)
     host.asked.clear()
     page.get_by_role("button", name="Try again").click()
@@ -62,8 +59,7 @@ def test_a_missing_part_is_named_with_the_status_and_tried_again(host: Host, vis
     part.unlink()
     page = visit(f"{host.url}#t={quote(TEXT)}", begin=False)
     agree(page)
-    said = trouble(page)
-    assert f"The file {FIRST} is not there (the server answered 404 File not found)" in said
+    trouble(page, f"The file {FIRST} is not there (the server answered 404 File not found)")
     part.write_bytes(right)
     page.get_by_role("button", name="Try again").click()
     read_whole(page)
@@ -75,7 +71,7 @@ def test_a_host_that_is_gone_is_said_and_asked_again(host: Host, visit: Visit) -
     page.wait_for_selector("[data-phase=waiting]")
     host.stop()
     agree(page)
-    assert "nobody answers" in trouble(page)
+    trouble(page, "nobody answers")
     host.start()
     page.get_by_role("button", name="Try again").click()
     read_whole(page)
@@ -87,7 +83,7 @@ def test_without_its_index_the_site_says_so(host: Host, visit: Visit) -> None:
     right = index.read_bytes()
     index.unlink()
     page = visit(host.url, begin=False)
-    assert "The file site.json is not there (the server answered 404" in trouble(page)
+    trouble(page, "The file site.json is not there (the server answered 404")
     index.write_bytes(right)
     page.get_by_role("button", name="Try again").click()
     start(page)
@@ -100,12 +96,11 @@ def test_reloading_in_the_middle_goes_on_where_it_was(host: Host, visit: Visit) 
     agree(page)
     host.await_held()
     # All others are here; of the last one, half.
-    page.wait_for_function("() => !document.querySelector('[data-bytes]')?.textContent.startsWith('0')")
     whole = sum(path.stat().st_size for path in (host.site / FIRST).parent.iterdir() if path.name != "manifest.json")
     whole += sum(path.stat().st_size for path in (host.site / "ort").iterdir())
     half = (host.site / FIRST).with_name(late).stat().st_size // 2
     page.wait_for_function(
-        "least => Number(document.querySelector('[data-bytes]').dataset.bytes) >= least", arg=whole - half - 1
+        "least => Number(document.querySelector('[data-bytes]')?.dataset.bytes) >= least", arg=whole - half - 1
     )
     host.asked.clear()
     host.let_go()
@@ -148,7 +143,7 @@ def test_two_tabs_at_once_fetch_each_file_once(host: Host, visit: Visit) -> None
 
 def test_what_was_removed_from_the_device_is_fetched_again(host: Host, visit: Visit) -> None:
     page = visit(f"{host.url}#t={quote(TEXT)}")
-    page.evaluate("navigator.serviceWorker.ready")
+    kept_offline(page)
     page.evaluate("caches.keys().then(names => Promise.all(names.map(name => caches.delete(name))))")
     page.reload()
     read_whole(page)
@@ -159,14 +154,15 @@ def test_a_page_that_did_not_come_safely_says_what_it_does_without(
 ) -> None:
     name = "logitscope.example"
     arguments = [*OPTIONS, f"--host-resolver-rules=MAP {name} 127.0.0.1"]
-    elsewhere = browser.browser_type.launch(executable_path=chromium, args=arguments)
-    page = elsewhere.new_page()
-    page.goto(host.url.replace("127.0.0.1", name) + f"#t={quote(TEXT)}")
-    page.wait_for_selector("[data-phase=waiting]")
-    assert "This page did not come over https" in page.locator("footer").inner_text()
-    agree(page)
-    read_whole(page)
-    assert f"{tales.trace(TEXT).summary().total_bits:.1f}" in page.get_by_label("Totals of the text").inner_text()
+    elsewhere = browser.browser_type.launch(executable_path=chromium, args=arguments, timeout=PATIENCE)
+    with visitor(elsewhere) as context:
+        page = context.new_page()
+        page.goto(host.url.replace("127.0.0.1", name) + f"#t={quote(TEXT)}")
+        page.wait_for_selector("[data-phase=waiting]")
+        says(page.locator("footer"), "This page did not come over https")
+        agree(page)
+        read_whole(page)
+        says(page.get_by_label("Totals of the text"), f"{tales.trace(TEXT).summary().total_bits:.1f}")
     elsewhere.close()
 
 
@@ -179,8 +175,8 @@ def test_a_browser_that_cannot_is_told_so_and_downloads_nothing(
 ) -> None:
     visit.context.add_init_script(lacking)
     page = visit(host.url, begin=False)
-    assert said in trouble(page)
-    assert page.get_by_role("button", name="Download and begin").count() == 0
+    trouble(page, said)
+    expect(page.get_by_role("button", name="Download and begin")).to_have_count(0)
     assert not asked_for(host, ".bin", ".onnx", ".deflate")
 
 
@@ -188,9 +184,11 @@ def test_a_link_to_an_unknown_model_is_explained(host: Host, visit: Visit) -> No
     page = visit(f"{host.url}#m=openai-community/gpt2&t={quote(TEXT)}", begin=False)
     agree(page)
     page.locator("main #view").wait_for(state="attached")
-    said = trouble(page)
-    assert "This link is about openai-community/gpt2, which is not part of this site" in said
-    assert "embedded:tales, embedded:sort" in said
+    trouble(
+        page,
+        "This link is about openai-community/gpt2, which is not part of this site",
+        "embedded:tales, embedded:sort",
+    )
     page.get_by_label("Model", exact=True).select_option("embedded:tales")
     await_tokens(page, TEXT)
     assert tokens_drawn(page)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from logitscope.export.site import seal
-from tests.web.conftest import Visit, read, start
+from tests.web.conftest import Visit, becomes, kept_offline, read, start
 from tests.web.hosting import Host, replace
 
 OLD, NEW = "The Eiffel Tower", "A text of the new version"
@@ -23,12 +23,15 @@ def change(site: Path) -> None:
     seal(site)
 
 
-def shown(page: Page) -> list[str]:
-    return page.get_by_role("group", name="Texts to start from").get_by_role("button").all_inner_texts()
+def is_old(page: Page) -> None:
+    """The gallery is that of the old version."""
+    gallery = page.get_by_role("group", name="Texts to start from")
+    expect(gallery.get_by_role("button", name=OLD, exact=True)).to_have_count(1)
+    expect(gallery.get_by_role("button", name=NEW)).to_have_count(0)
 
 
-def caches_of(page: Page) -> list[str]:
-    return list(page.evaluate("caches.keys()"))
+def caches_of(page: Page) -> set[str]:
+    return set(page.evaluate("caches.keys()"))
 
 
 def look_for_updates(page: Page) -> None:
@@ -37,7 +40,7 @@ def look_for_updates(page: Page) -> None:
 
 def test_a_new_version_waits_until_it_is_wanted_and_takes_every_tab_along(host: Host, visit: Visit) -> None:
     page = visit(host.url)
-    page.evaluate("navigator.serviceWorker.ready")
+    kept_offline(page)
     other = visit(host.url)
     before = caches_of(page)
     change(host.site)
@@ -47,22 +50,21 @@ def test_a_new_version_waits_until_it_is_wanted_and_takes_every_tab_along(host: 
     # Until then it is the old one, also where it is opened anew.
     other.reload()
     start(other)
-    assert OLD in shown(other)
-    assert NEW not in shown(other)
+    is_old(other)
     offer.click()
     for one in (page, other):
         one.get_by_role("button", name=NEW).wait_for()
         read(one)
-        assert one.get_by_role("button", name="Reload to update").count() == 0
-    after = caches_of(page)
-    assert len(after) == len(before) == 2
-    assert set(after) != set(before)
+        expect(one.get_by_role("button", name="Reload to update")).to_have_count(0)
+    becomes(page, lambda: len(caches_of(page)), 2)
+    assert len(before) == 2
+    assert caches_of(page) != before
 
 
 def test_a_version_that_is_half_uploaded_is_not_taken(host: Host, visit: Visit) -> None:
     visit.expected = ["belongs to another version"]
     page = visit(host.url)
-    page.evaluate("navigator.serviceWorker.ready")
+    kept_offline(page)
     whole = caches_of(page)
     manifest = host.site / "manifest.webmanifest"
     right = manifest.read_bytes()
@@ -84,7 +86,7 @@ def test_a_version_that_is_half_uploaded_is_not_taken(host: Host, visit: Visit) 
     assert caches_of(page) == whole
     page.reload()
     start(page)
-    assert OLD in shown(page)
+    is_old(page)
     replace(manifest, right)
     look_for_updates(page)
     page.get_by_role("button", name="Reload to update").click()
@@ -93,7 +95,7 @@ def test_a_version_that_is_half_uploaded_is_not_taken(host: Host, visit: Visit) 
 
 def test_weights_that_no_version_needs_any_more_are_removed(host: Host, visit: Visit) -> None:
     page = visit(host.url)
-    page.evaluate("navigator.serviceWorker.ready")
+    kept_offline(page)
     kept = """async () => {
         const names = (await caches.keys()).filter(name => name.includes("kept"));
         const keys = await Promise.all(names.map(async name => (await caches.open(name)).keys()));
@@ -110,8 +112,5 @@ def test_weights_that_no_version_needs_any_more_are_removed(host: Host, visit: V
     assert stale in page.evaluate(kept)
     page.reload()
     start(page)
-    page.wait_for_function(
-        "async stale => !(await caches.match(stale))",
-        arg=stale,
-    )
+    becomes(page, lambda: stale in page.evaluate(kept), False)
     assert len(page.evaluate(kept)) > 5

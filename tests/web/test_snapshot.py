@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 import logitscope as ls
 from logitscope.render.page import EMBEDDED
@@ -17,7 +17,7 @@ from logitscope.scope import Scope
 from logitscope.trace import Trace
 from logitscope.view import alternatives, likelihood
 from tests.traces import make_trace
-from tests.web.conftest import figures
+from tests.web.conftest import PATIENCE, address_has, as_css, becomes, colours_drawn, figures, says
 
 pytestmark = pytest.mark.usefixtures("page_is_built")
 
@@ -43,7 +43,7 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
         file = tmp_path / f"{len(contexts)}.html"
         file.write_bytes(content.encode())
         context = browser.new_context(offline=True, **{"viewport": {"width": 1280, "height": 860}, **options})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
@@ -61,8 +61,12 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
 
 
 def runs(page: Page) -> list[str]:
-    page.wait_for_selector("main .run")
     return [text.replace("\u200b", "") for text in page.locator("main .run").all_inner_texts()]
+
+
+def reads(page: Page, text: str) -> None:
+    """Waits until a text stands there, token by token."""
+    becomes(page, lambda: "".join(runs(page)), text)
 
 
 def test_without_its_numbers_a_page_has_less_than_a_megabyte(trace: Trace) -> None:
@@ -74,40 +78,36 @@ def test_without_its_numbers_a_page_has_less_than_a_megabyte(trace: Trace) -> No
 def test_a_page_shows_the_librarys_numbers_offline(opened: Opened, trace: Trace) -> None:
     page = opened(ls.to_html(trace))
     spec = likelihood(trace)
-    assert "".join(runs(page)) == TEXT
-    drawn = page.evaluate("[...document.querySelectorAll('main .run')].map(e => getComputedStyle(e).backgroundColor)")
-    for run, colour in zip(spec.runs[1:], drawn[1:], strict=True):
-        assert colour == "rgb({}, {}, {})".format(*(int(run.colour[i : i + 2], 16) for i in (1, 3, 5))), run.text
-    assert f"{spec.summary.total_bits:,.1f}" in page.get_by_label("Totals of the text").inner_text()
-    assert page.locator("main script, main b, h1 script").count() == 0
-    assert page.get_by_role("textbox").count() == 0
+    reads(page, TEXT)
+    becomes(page, lambda: colours_drawn(page, "main .run")[1:], [as_css(run.colour) for run in spec.runs[1:]])
+    says(page.get_by_label("Totals of the text"), f"{spec.summary.total_bits:,.1f}")
+    expect(page.locator("main script, main b, h1 script")).to_have_count(0)
+    expect(page.get_by_role("textbox")).to_have_count(0)
     found = alternatives(trace, 3)
     page.locator("main .run").nth(3).click()
-    page.wait_for_selector("[data-figure=bits]")
-    assert page.locator(".sheet").get_attribute("aria-busy") == "false"
+    expect(page.locator(".sheet")).to_have_attribute("aria-busy", "false")
     assert found.actual is not None
-    assert figures(page)["bits"] == f"{found.actual.bits:.2f}"
-    assert figures(page)["rank"] == f"{found.actual.rank:,}"
+    wanted = {"bits": f"{found.actual.bits:.2f}", "rank": f"{found.actual.rank:,}"}
+    becomes(page, lambda: {name: figures(page).get(name) for name in wanted}, wanted)
 
 
 def test_a_link_into_a_page_reopens_what_was_seen(opened: Opened, trace: Trace) -> None:
     content = ls.to_html(trace)
     page = opened(content)
     page.get_by_role("tab", name="Lens").click()
-    page.wait_for_function("() => location.hash.includes('v=lens')")
+    address_has(page, "v=lens")
     grid = page.get_by_role("grid")
-    grid.wait_for()
-    rows = page.evaluate("document.querySelector('[role=grid]').getAttribute('aria-rowcount')")
+    rows = str(grid.get_attribute("aria-rowcount"))
     grid.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => location.hash.includes('pin=1')")
+    address_has(page, "pin=1")
     said = page.locator("aside").inner_text()
     again = opened(content, page.evaluate("location.hash"))
     again.get_by_role("grid").wait_for()
-    again.wait_for_function("said => document.querySelector('aside').innerText === said", arg=said)
-    assert again.evaluate("document.querySelector('[role=grid]').getAttribute('aria-rowcount')") == rows
+    becomes(again, lambda: again.locator("aside").inner_text(), said)
+    expect(again.get_by_role("grid")).to_have_attribute("aria-rowcount", rows)
     again.go_back()
     assert page.url != again.url
 
@@ -117,22 +117,19 @@ def test_followed_tokens_are_shown_with_their_scores(opened: Opened, tales: Scop
     page = opened(ls.to_html([followed, tales.trace(TEXT)], view="evolution"))
     page.get_by_role("heading", name="Ranks").wait_for()
     table = page.get_by_role("table").last
-    table.wait_for()
-    said = " ".join(table.inner_text().split())
     for i in range(len(followed.watched)):
-        assert f"{followed['watch_logit'][-1, 0, i]:.2f}" in said
-        assert re.search(rf"\b{followed['watch_rank'][-1, 0, i]}\b", said)
-    assert page.locator(".slide").count() == 0  # tokens were followed at one place: there is no other to go to
+        expect(table).to_contain_text(f"{followed['watch_logit'][-1, 0, i]:.2f}")
+        expect(table).to_contain_text(re.compile(rf"\b{followed['watch_rank'][-1, 0, i]}\b"), use_inner_text=True)
+    expect(page.locator(".slide")).to_have_count(0)  # tokens were followed at one place: there is no other to go to
     page.get_by_role("tab", name="Text").click()
-    assert "".join(runs(page)) == TEXT
+    reads(page, TEXT)
 
 
 def test_only_what_a_trace_holds_is_shown(opened: Opened, tales: Scope) -> None:
     page = opened(ls.to_html(tales.trace(TEXT, stages=tales.stages()[-1:], statistics=["next_logprob"])))
-    assert "".join(runs(page)) == TEXT
-    assert page.get_by_role("tab").all_inner_texts() == ["Text"]
-    totals = page.get_by_label("Totals of the text").inner_text()
-    assert f"{tales.trace(TEXT).summary().total_bits:,.1f}" in totals
+    reads(page, TEXT)
+    expect(page.get_by_role("tab")).to_have_text(["Text"])
+    says(page.get_by_label("Totals of the text"), f"{tales.trace(TEXT).summary().total_bits:,.1f}")
 
 
 @pytest.mark.parametrize("text", ["A", "\n", "老人看着大海，大海也看着老人。", "def f(x):\n\treturn x\n"])
@@ -141,8 +138,10 @@ def test_any_text_on_a_phone_in_light_and_dark(opened: Opened, tales: Scope, tex
     page = opened(
         ls.to_html(tales.trace(text)), viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True
     )
+    page.wait_for_selector("[role=tab][aria-selected=true]")
     for tab in page.get_by_role("tab").all():
         tab.click()
+        expect(tab).to_have_attribute("aria-selected", "true")
         page.wait_for_selector("#view > *")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     dark = page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(20, 21, 26)"
@@ -152,20 +151,20 @@ def test_any_text_on_a_phone_in_light_and_dark(opened: Opened, tales: Scope, tex
 def test_lone_bytes_and_reversed_lines_stay_where_they_are(opened: Opened) -> None:
     trace = make_trace([b"a", b"\xff", b"\xe2\x80\xae", b"<!--", b"\xd7\xa9", b"\x00"])
     page = opened(ls.to_html(trace))
-    assert len(runs(page)) == len(likelihood(trace).runs)
-    assert page.get_by_role("alert").count() == 0
+    becomes(page, lambda: len(runs(page)), len(likelihood(trace).runs))
+    expect(page.get_by_role("alert")).to_have_count(0)
     page.get_by_role("tab", name="Lens").click()
     page.get_by_role("grid").wait_for()
 
 
 def test_a_printed_page_has_no_controls_and_keeps_its_colours(opened: Opened, trace: Trace) -> None:
     page = opened(ls.to_html(trace), color_scheme="dark")
-    runs(page)
+    reads(page, TEXT)
     page.emulate_media(media="print")
-    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
-    assert not page.get_by_role("tab", name="Text").is_visible()
-    assert not page.locator(".controls").first.is_visible()
-    assert page.locator("main .run").first.is_visible()
+    expect(page.locator("html")).to_have_css("background-color", "rgb(255, 255, 255)")
+    expect(page.locator("[role=tab]").first).to_be_hidden()
+    expect(page.locator(".controls").first).to_be_hidden()
+    expect(page.locator("main .run").first).to_be_visible()
 
 
 def test_frames_of_a_notebook_are_apart_from_it_and_from_each_other(opened: Opened, trace: Trace, tales: Scope) -> None:
@@ -179,10 +178,9 @@ def test_frames_of_a_notebook_are_apart_from_it_and_from_each_other(opened: Open
     first.get_by_role("tab", name="Lens").click()
     first.get_by_role("grid").wait_for()
     second.locator("main .run").nth(2).click()
-    second.locator("[data-figure=bits]").wait_for()
     found = alternatives(other, 2).actual
     assert found is not None
-    assert second.locator("[data-figure=bits]").inner_text().startswith(f"{found.bits:.2f}")
+    expect(second.locator("[data-figure=bits]")).to_have_text(f"{found.bits:.2f}bits")
     second.get_by_role("button", name="Help").click()
     second.get_by_role("dialog").get_by_role("button", name="Close").click()
     second.get_by_role("dialog").wait_for(state="hidden")

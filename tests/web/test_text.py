@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from contextlib import closing
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from logitscope.scope import Scope
 from logitscope.trace import Trace
 from logitscope.view import alternatives, likelihood
-from tests.web.conftest import await_tokens, figures, listening, read, tokens_drawn, type_text
+from tests.web.conftest import (
+    address_has,
+    address_lacks,
+    as_css,
+    await_tokens,
+    becomes,
+    colours_drawn,
+    figures,
+    listening,
+    read,
+    says,
+    tokens_drawn,
+    type_text,
+    visitor,
+)
+from tests.web.hosting import Port
 
 Open = Callable[[str], Page]
 
@@ -43,32 +60,30 @@ def test_a_typed_text_is_coloured_token_by_token_with_the_numbers_of_the_library
     read(page)
     trace = tales.trace(TEXT)
     spec = likelihood(trace)
-    assert tokens_drawn(page) == [run.text for run in spec.runs]
-    drawn = page.evaluate("[...document.querySelectorAll('.layer .run')].map(e => getComputedStyle(e).backgroundColor)")
-    for run, colour in zip(spec.runs[1:], drawn[1:], strict=True):
-        channels = [int(run.colour[i : i + 2], 16) for i in (1, 3, 5)]
-        assert colour == f"rgb({channels[0]}, {channels[1]}, {channels[2]})", run.text
-    totals = page.get_by_label("Totals of the text").inner_text()
-    assert f"{spec.summary.total_bits:.1f}\nbits" in totals.replace(" bits", "\nbits")
+    becomes(page, lambda: tokens_drawn(page), [run.text for run in spec.runs])
+    becomes(page, lambda: colours_drawn(page)[1:], [as_css(run.colour) for run in spec.runs[1:]])
+    totals = page.get_by_label("Totals of the text")
+    expect(totals).to_contain_text(f"{spec.summary.total_bits:.1f} bits", use_inner_text=True)
     for position in (1, 5, len(trace.ids) - 1):
         page.locator(".layer .run").nth(position).hover(force=True)
         inspecting(page, alternatives(trace, position).actual.label)  # type: ignore[union-attr]
-        assert shown(page) == inspected(trace, position)
+        becomes(page, lambda: shown(page), inspected(trace, position))
 
 
 def test_the_first_token_is_hatched_and_said_to_be_unscored(opened: Open) -> None:
     page = opened("#t=Once+upon")
     first = page.locator(".layer .run").first
-    assert "repeating-linear-gradient" in first.evaluate("e => getComputedStyle(e).backgroundImage")
+    expect(first).to_have_css("background-image", re.compile("repeating-linear-gradient"))
     first.hover(force=True)
-    assert "Not scored: nothing stood before the text" in page.locator(".inspector").inner_text()
+    says(page.locator(".inspector"), "Not scored: nothing stood before the text")
 
 
 def test_alternatives_have_the_librarys_probabilities_and_the_rest(opened: Open, tales: Scope) -> None:
     page = opened(f"#t={quote(TEXT)}&p=3&pin=1")
     found = alternatives(tales.trace(TEXT), 3)
     rows = page.locator(".inspector tbody tr")
-    said = [" ".join(row.inner_text().split()) for row in rows.all()]
+    expect(rows).to_have_count(len(found.choices) + 1)
+    said = [" ".join(row.split()) for row in rows.all_inner_texts()]
     assert found.rest is not None
     for choice, row in zip(found.choices, said, strict=False):
         assert choice.probability is not None
@@ -78,19 +93,22 @@ def test_alternatives_have_the_librarys_probabilities_and_the_rest(opened: Open,
     assert any("all others" in row for row in said)
 
 
-def test_a_click_keeps_a_token_and_a_link_reopens_it(opened: Open) -> None:
+def test_a_click_keeps_a_token_and_a_link_reopens_it(opened: Open, tales: Scope) -> None:
     page = opened(f"#t={quote(TEXT)}")
     page.locator(".layer .run").nth(4).click(force=True)
-    page.wait_for_function("() => location.hash.includes('pin=1')")
-    heading = page.locator(".inspector h2").inner_text()
+    address_has(page, "pin=1")
+    heading = page.locator(".inspector h2")
+    label = alternatives(tales.trace(TEXT), 4).actual.label  # type: ignore[union-attr]
+    expect(heading).to_have_text(label)
     page.locator(".layer .run").nth(9).hover(force=True)
-    assert page.locator(".inspector h2").inner_text() == heading
+    page.wait_for_selector(".layer .run.hovered")
+    expect(heading).to_have_text(label)
     again = opened(page.evaluate("location.hash"))
-    assert again.locator(".inspector h2").inner_text() == heading
-    assert again.locator("textarea").input_value() == TEXT
+    expect(again.locator(".inspector h2")).to_have_text(label)
+    expect(again.locator("textarea")).to_have_value(TEXT)
     page.go_back()
-    page.wait_for_function("() => !location.hash.includes('pin=1')")
-    page.wait_for_function("() => !document.querySelector('.run.selected')")
+    address_lacks(page, "pin=1")
+    expect(page.locator(".run.selected")).to_have_count(0)
 
 
 def test_keys_walk_from_token_to_token(opened: Open, tales: Scope) -> None:
@@ -103,27 +121,28 @@ def test_keys_walk_from_token_to_token(opened: Open, tales: Scope) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     inspecting(page, labels[2])
-    said = page.evaluate("document.activeElement.getAttribute('aria-label')")
-    assert f"token 2 of {len(trace.ids)}" in said
-    assert f"{-trace['next_logprob'][-1, 1] / math.log(2):.1f} bits" in said
+    focused = page.locator(":focus")
+    expect(focused).to_have_attribute("aria-label", re.compile(rf"token 2 of {len(trace.ids)}\b"))
+    bits = f"{-trace['next_logprob'][-1, 1] / math.log(2):.1f} bits"
+    expect(focused).to_have_attribute("aria-label", re.compile(re.escape(bits)))
     page.keyboard.press("Enter")
-    page.wait_for_function("() => location.hash.includes('pin=1')")
+    address_has(page, "pin=1")
     page.keyboard.press("ArrowLeft")
     inspecting(page, labels[1])
     page.keyboard.press("Control+End")
     inspecting(page, labels[-1])
     page.keyboard.press("Escape")
-    page.wait_for_function("() => !location.hash.includes('pin=1')")
+    address_lacks(page, "pin=1")
     page.keyboard.press("Escape")
-    page.get_by_role("textbox", name="Text").wait_for()
+    expect(page.get_by_role("textbox", name="Text")).to_be_focused()
     page.keyboard.press("Control+End")
     page.keyboard.type("!")
-    page.wait_for_function("text => document.querySelector('textarea').value === text", arg=TEXT + "!")
+    expect(page.locator("textarea")).to_have_value(TEXT + "!")
 
 
 def inspecting(page: Page, label: str) -> None:
     """Waits until the inspector shows a token."""
-    page.wait_for_function("label => document.querySelector('.inspector h2').textContent.trim() === label", arg=label)
+    page.wait_for_function("label => document.querySelector('.inspector h2')?.textContent.trim() === label", arg=label)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +158,8 @@ def inspecting(page: Page, label: str) -> None:
 )
 def test_any_text_stands_there_exactly_and_letter_lies_on_letter(text: str, opened: Open, tales: Scope) -> None:
     page = opened(f"#t={quote(text)}")
-    assert tokens_drawn_joined(page) == text.replace("\r", "").replace("\n", "")
-    assert page.locator(".layer b, .layer script").count() == 0
+    becomes(page, lambda: "".join(page.locator(".layer .run").all_text_contents()), re.sub("[\r\n]", "", text))
+    expect(page.locator(".layer b, .layer script")).to_have_count(0)
     measured = page.evaluate(
         """() => {
             const area = document.querySelector("textarea"), layer = document.querySelector(".layer");
@@ -152,11 +171,7 @@ def test_any_text_stands_there_exactly_and_letter_lies_on_letter(text: str, open
     assert math.isclose(measured[0], measured[1], abs_tol=1.5)
     bits = likelihood(tales.trace(text)).summary.total_bits
     if not math.isnan(bits):
-        assert f"{bits:,.1f}" in page.get_by_label("Totals of the text").inner_text()
-
-
-def tokens_drawn_joined(page: Page) -> str:
-    return str(page.evaluate("[...document.querySelectorAll('.layer .run')].map(e => e.textContent).join('')"))
+        says(page.get_by_label("Totals of the text"), f"{bits:,.1f}")
 
 
 def test_typing_keeps_the_line_breaks_of_the_rest(opened: Open, tales: Scope) -> None:
@@ -164,64 +179,59 @@ def test_typing_keeps_the_line_breaks_of_the_rest(opened: Open, tales: Scope) ->
     page.get_by_role("textbox", name="Text").focus()
     page.keyboard.press("Control+End")
     page.keyboard.type("!")
-    page.wait_for_function("() => location.hash.includes('%0D%0Atwo%21')")
+    address_has(page, "%0D%0Atwo%21")
     read(page)
-    assert (
-        f"{tales.trace('one' + chr(13) + chr(10) + 'two!').summary().total_bits:.1f}"
-        in page.get_by_label("Totals of the text").inner_text()
-    )
+    bits = tales.trace("one" + chr(13) + chr(10) + "two!").summary().total_bits
+    says(page.get_by_label("Totals of the text"), f"{bits:.1f}")
 
 
 def test_another_model_reads_the_same_text(opened: Open) -> None:
     page = opened("#t=CBABBC")
     page.get_by_label("Model", exact=True).select_option("embedded:sort")
-    page.wait_for_function("() => document.querySelector('.caption').textContent.includes('embedded:sort')")
+    expect(page.locator(".caption")).to_contain_text("embedded:sort")
     read(page)
-    assert tokens_drawn(page)[0] == "C"
+    becomes(page, lambda: tokens_drawn(page)[:1], ["C"])
     page.get_by_label("Model", exact=True).select_option("embedded:tales")
     type_text(page, "a text")
     page.get_by_label("Model", exact=True).select_option("embedded:sort")
-    trouble = page.get_by_role("alert")
-    trouble.wait_for()
-    assert "Try again" in trouble.inner_text()
+    says(page.get_by_role("alert"), "Try again")
 
 
 def test_the_lens_shows_what_every_stage_would_say_and_shares_the_selection(opened: Open, tales: Scope) -> None:
     page = opened(f"#t={quote(TEXT)}&p=5&pin=1")
     page.get_by_role("tab", name="Lens").click()
-    page.wait_for_function("() => location.hash.includes('v=lens')")
+    address_has(page, "v=lens")
     page.wait_for_selector("[role=grid]")
-    page.wait_for_selector("[data-status=done]")
+    read(page)
     trace = tales.trace(TEXT)
-    assert page.locator(".inspector h2").inner_text() == alternatives(trace, 5).actual.label  # type: ignore[union-attr]
+    inspecting(page, alternatives(trace, 5).actual.label)  # type: ignore[union-attr]
     page.locator("[role=grid]").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => location.hash.includes('s=6.mlp')")
+    address_has(page, "s=6.mlp")
     found = alternatives(trace, 6, "6.mlp")
     assert found.actual is not None
     inspecting(page, found.actual.label)
-    assert shown(page) == inspected(trace, 6, "6.mlp")
+    becomes(page, lambda: shown(page), inspected(trace, 6, "6.mlp"))
     page.get_by_role("tab", name="Text").click()
     read(page)
-    assert page.get_by_label("read at").input_value() == "6.mlp"
-    assert shown(page) == inspected(trace, 6, "6.mlp")
+    expect(page.get_by_label("read at")).to_have_value("6.mlp")
+    becomes(page, lambda: shown(page), inspected(trace, 6, "6.mlp"))
 
 
 def test_a_server_that_is_gone_is_said_and_waited_for(browser: Browser, page_is_built: None, tales: Scope) -> None:
-    with listening([tales]) as url:
-        page = browser.new_page()
-        page.goto(f"{url}/#t=Once+upon+a+time")
-        read(page)
-    page.get_by_role("textbox", name="Text").fill("Once upon a time there was")
-    page.get_by_role("alert").wait_for()
-    assert "logitscope serve" in page.get_by_role("alert").inner_text()
-    with listening([tales], int(url.rpartition(":")[2])):
-        page.get_by_role("alert").wait_for(state="detached", timeout=20_000)
-        read(page)
-        assert "".join(tokens_drawn(page)) == "Once upon a time there was"
-    page.close()
+    with visitor(browser) as context, closing(Port()) as port:
+        page = context.new_page()
+        with listening([tales], port.number) as url:
+            page.goto(f"{url}/#t=Once+upon+a+time")
+            read(page)
+        page.get_by_role("textbox", name="Text").fill("Once upon a time there was")
+        says(page.get_by_role("alert"), "logitscope serve")
+        with listening([tales], port.number):
+            page.get_by_role("alert").wait_for(state="detached")
+            read(page)
+            becomes(page, lambda: "".join(tokens_drawn(page)), "Once upon a time there was")
 
 
 def test_two_pages_do_not_disturb_each_other(opened: Open, tales: Scope) -> None:
@@ -246,7 +256,7 @@ def test_a_long_text_is_pasted_at_once_and_cut_where_it_has_to_be(opened: Open) 
         20_000,
     )
     page.get_by_text("Here are the first 100,000 characters").wait_for()
-    assert page.get_by_role("textbox", name="Text").input_value() == ("Once upon" + " a time" * 20_000)[:100_000]
+    expect(page.get_by_role("textbox", name="Text")).to_have_value(("Once upon" + " a time" * 20_000)[:100_000])
 
 
 @pytest.mark.parametrize("view", ["text", "lens", "evolution", "walkthrough"])
@@ -254,16 +264,14 @@ def test_help_lists_the_keys_of_the_view_and_begins_at_its_top(opened: Open, vie
     page = opened(f"#t={quote(TEXT)}&v={view}&inside=table")
     page.get_by_role("button", name="Help", exact=True).click()
     dialog = page.get_by_role("dialog")
-    said = dialog.inner_text()
     wanted = {
         "text": ["Enter", "Esc", "Ctrl-Z", "Home"],
         "lens": ["E", "Enter", "Page ↓"],
         "evolution": ["Space", "←"],
         "walkthrough": ["Space", "Backspace"],
     }[view]
-    listed = dialog.locator("kbd").all_inner_texts()
-    assert set(wanted) <= set(listed)
-    assert said.startswith("How to read this")
+    becomes(page, lambda: set(wanted) - set(dialog.locator("kbd").all_inner_texts()), set())
+    expect(dialog).to_have_text(re.compile("^How to read this"), use_inner_text=True)
     assert dialog.evaluate("one => one.scrollTop") == 0
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")

@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 import logitscope
 from logitscope.graph import Activations, explain
 from logitscope.scope import Scope
 from tests.families import shared_model, tiny_tokenizer
-from tests.web.conftest import listening, until
+from tests.web.conftest import address_has, at_rest, becomes, listening, says, until
 
 SORT, TALES = "embedded:sort", "embedded:tales"
 TEXT = "The tide was out, and the boats lay on the sand."
@@ -54,12 +54,10 @@ def inside(context: BrowserContext, server: str) -> Any:
     assert complaints == []
 
 
-def value(page: Page) -> str:
-    return page.locator("[data-told=value]").inner_text()
-
-
 def number(said: str) -> float:
-    """A figure of the page as a number."""
+    """A figure of the page as a number; what is left out is none."""
+    if said == "–":
+        return float("nan")
     plain = said.replace("−", "-").replace(",", "")
     mantissa, _, power = plain.partition("·10")
     raised = power.replace("⁻", "-").translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"))
@@ -69,23 +67,43 @@ def number(said: str) -> float:
 def shows(page: Page, run: Activations, block: str, index: list[int]) -> None:
     """The panel explains this cell, with the library's numbers."""
     told = explain(run, block, index)
-    expect(page.locator(".cell")).to_have_attribute("aria-busy", "false")
-    title = run.graph[block].title
-    expect(page.locator(".cell h2")).to_have_text(title)
     assert told.stored is not None
-    expect(page.locator("[data-told=place]")).to_contain_text(f"{run.graph[block].names[-1]} {index[-1]}")
-    assert number(value(page)) == pytest.approx(told.stored, rel=1e-6, abs=1e-12)
-    rows = page.locator("[data-term]")
-    assert rows.count() == min(10, len(told.terms))
-    for row, term in zip(rows.all(), told.terms, strict=False):
-        assert number(row.locator(".amount").inner_text()) == pytest.approx(term.value, rel=1e-4, abs=1e-12)
-        sources = [one.get_attribute("data-source") for one in row.locator(".source").all()]
-        assert sources == [":".join([cell.block, *map(str, cell.index)]) for cell in term.cells]
-        for source, cell in zip(row.locator(".source .number").all(), term.cells, strict=True):
-            assert number(source.inner_text()) == pytest.approx(cell.value, rel=1e-4, abs=1e-12)
+    panel = page.locator(".cell")
+    expect(panel.locator("h2")).to_have_text(run.graph[block].title)
+    expect(panel.locator("[data-told=place]")).to_contain_text(f"{run.graph[block].names[-1]} {index[-1]}")
+    close = {"rel": 1e-4, "abs": 1e-12}
+    becomes(
+        page,
+        lambda: said(panel),
+        {
+            "busy": "false",
+            "value": pytest.approx(told.stored, rel=1e-6, abs=1e-12),
+            "terms": [
+                (
+                    pytest.approx(term.value, **close),
+                    [":".join([cell.block, *map(str, cell.index)]) for cell in term.cells],
+                    [pytest.approx(cell.value, **close) for cell in term.cells],
+                )
+                for term in told.terms[:10]
+            ],
+        },
+    )
     if len(told.terms) > 10:
-        rest = page.locator("[data-rest]").inner_text()
-        assert f"{len(told.terms) - 10:,} others together" in rest
+        says(panel.locator("[data-rest]"), f"{len(told.terms) - 10:,} others together")
+
+
+def said(panel: Locator) -> dict[str, Any]:
+    """The numbers of the panel at one moment."""
+    busy, value, terms = panel.evaluate(
+        """one => [one.ariaBusy, one.querySelector("[data-told=value]").innerText,
+            [...one.querySelectorAll("[data-term]")].map(term => [
+                term.querySelector(".amount").innerText,
+                [...term.querySelectorAll(".source")].map(source => source.dataset.source),
+                [...term.querySelectorAll(".source .number")].map(source => source.innerText),
+            ])]"""
+    )
+    rows = [(number(amount), sources, [number(one) for one in values]) for amount, sources, values in terms]
+    return {"busy": busy, "value": number(value), "terms": rows}
 
 
 def cell_of(page: Page, row: int, column: int) -> Any:
@@ -97,27 +115,28 @@ def test_a_known_cell_is_picked_in_the_table_and_explained_exactly(inside: Go, s
     cell_of(page, 3, 7).click()
     shows(page, run, "0.attn.q", [1, 3, 7])
     told = explain(run, "0.attn.q", [1, 3, 7])
-    equation = page.locator("[data-told=equation]").inner_text()
+    equation = page.locator("[data-told=equation]").inner_text()  # it stands there with the rest
     first = told.terms[0]
     assert f"[{len(told.terms) - 3} others:" in equation
     assert number(equation.split(" × ")[0].strip("()")) == pytest.approx(first.cells[0].value, rel=1e-4)
     assert number(equation.split(" = ")[-1]) == pytest.approx(told.stored, rel=1e-4)
-    assert page.locator("[data-told=range]").inner_text() == "Depends on the token at its own position alone."
-    assert "double precision" in page.locator("[data-told=check]").inner_text()
+    expect(page.locator("[data-told=range]")).to_have_text("Depends on the token at its own position alone.")
+    says(page.locator("[data-told=check]"), "double precision")
 
 
 def test_every_number_of_the_table_is_the_tensor_s(inside: Go, tales: Scope) -> None:
     page, run = inside(m=TALES, t=TEXT, c="2.attn.pattern:1:5:2"), tales.activations(TEXT)
-    page.wait_for_function("() => !document.querySelector('.scroller').innerText.includes('…')")
+    page.locator("[role=gridcell]").nth(40).wait_for(state="attached")
+    expect(page.locator(".scroller")).not_to_contain_text("…")
     pattern = run.block("2.attn.pattern")[1]
-    drawn = page.locator("[role=gridcell]").all()
+    drawn = page.locator("[role=gridcell]").evaluate_all("all => all.map(one => [one.id, one.innerText])")
     assert len(drawn) > 40
-    for one in drawn:
-        row, column = (int(n) for n in str(one.get_attribute("id")).split("-")[1:])
+    for name, text in drawn:
+        row, column = (int(n) for n in name.split("-")[1:])
         if column > row:
-            assert one.inner_text() == "–"
+            assert text == "–"
         else:
-            assert number(one.inner_text()) == pytest.approx(float(pattern[row, column]), rel=6e-2, abs=1e-12)
+            assert number(text) == pytest.approx(float(pattern[row, column]), rel=6e-2, abs=1e-12)
 
 
 def test_keys_walk_and_the_explanation_follows(inside: Go, sort: Scope) -> None:
@@ -127,13 +146,13 @@ def test_keys_walk_and_the_explanation_follows(inside: Go, sort: Scope) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     shows(page, run, "0.attn.pattern", [2, 4, 2])
-    assert grid.get_attribute("aria-activedescendant") == "cell-4-2"
+    expect(grid).to_have_attribute("aria-activedescendant", "cell-4-2")
     page.keyboard.press("Control+End")
     shows(page, run, "0.attn.pattern", [2, 5, 5])
     page.keyboard.press("Control+Home")
     page.keyboard.press("ArrowRight")
     expect(page.locator("[data-told=value]")).to_have_text("–")
-    assert "mask" in page.locator(".cell .words").inner_text()
+    says(page.locator(".cell .words"), "mask")
 
 
 def test_stepping_into_what_a_number_was_made_of_and_back(inside: Go, sort: Scope) -> None:
@@ -144,7 +163,7 @@ def test_stepping_into_what_a_number_was_made_of_and_back(inside: Go, sort: Scop
     largest = explain(run, "1.mlp.up", [2, 5]).terms[0].cells[1]
     page.locator("[data-term]").first.locator(".source").nth(1).click()
     shows(page, run, largest.block, list(largest.index))
-    assert "learned in training" in page.locator(".cell .words").inner_text()
+    says(page.locator(".cell .words"), "learned in training")
     expect(page.locator("[aria-current=true][role=treeitem]")).to_have_text("Expansion weight")
     page.get_by_role("button", name="Back").click()
     shows(page, run, "1.mlp.up", [2, 5])
@@ -159,12 +178,12 @@ def test_a_link_reopens_the_cell_and_an_edited_text_keeps_it(inside: Go, sort: S
     page.get_by_role("treeitem", name="Variance").click()
     cell_of(page, 4, 0).click()
     shows(page, sort.activations(LETTERS), "2.mlp.norm.variance", [4])
-    page.wait_for_function("() => location.hash.includes('2.mlp.norm.variance')")
+    address_has(page, "2.mlp.norm.variance")
     again = inside(
         **dict(pair.split("=", 1) for pair in page.evaluate("decodeURIComponent(location.hash.slice(1))").split("&"))
     )
     shows(again, sort.activations(LETTERS), "2.mlp.norm.variance", [4])
-    assert again.get_by_role("button", name="Pinned").is_visible()
+    expect(again.get_by_role("button", name="Pinned")).to_be_visible()
     again.get_by_role("button", name="letter 1: C").press("a")
     shows(again, sort.activations("ABABBC"), "2.mlp.norm.variance", [4])
 
@@ -177,8 +196,8 @@ def test_letters_are_sorted_step_by_step(inside: Go, sort: Scope, given: str) ->
     expect(out).to_have_text(sorted(given)[0])
     page.get_by_role("button", name="To the end").click()
     expect(page.get_by_text("Sorted.")).to_be_visible()
-    assert re.sub(r"\s", "", out.inner_text()) == "".join(sorted(given))
-    assert page.get_by_role("button", name="Step", exact=True).is_disabled()
+    becomes(page, lambda: re.sub(r"\s", "", out.inner_text()), "".join(sorted(given)))
+    expect(page.get_by_role("button", name="Step", exact=True)).to_be_disabled()
     expect(page.get_by_role("button", name="To the end")).to_be_disabled()
     page.get_by_role("button", name="Start again").click()
     expect(out).to_have_text("")
@@ -187,18 +206,16 @@ def test_letters_are_sorted_step_by_step(inside: Go, sort: Scope, given: str) ->
 def test_what_comes_next_is_the_model_s_own_distribution(inside: Go, tales: Scope) -> None:
     page, trace = inside(m=TALES, t=TEXT), tales.trace(TEXT, top_k=6)
     page.wait_for_selector(".next[aria-busy=false]")
-    ids = [int(str(one.get_attribute("data-id"))) for one in page.locator(".next [data-id]").all()]
-    assert ids == trace["top_ids"][-1, -1].tolist()
-    shares = [one.inner_text() for one in page.locator(".next [data-id]").all()]
-    for said, logprob in zip(shares, trace["top_logprobs"][-1, -1], strict=True):
-        assert float(said.strip("%")) == pytest.approx(100 * float(2.718281828459045**logprob), rel=0.02)
+    listed = page.locator(".next [data-id]").evaluate_all("all => all.map(one => [one.dataset.id, one.innerText])")
+    assert [int(id_) for id_, _ in listed] == trace["top_ids"][-1, -1].tolist()
+    for (_, share), logprob in zip(listed, trace["top_logprobs"][-1, -1], strict=True):
+        assert float(share.strip("%")) == pytest.approx(100 * float(2.718281828459045**logprob), rel=0.02)
     n = len(trace.ids)
-    assert page.get_by_role("list", name="Its tokens").get_by_role("listitem").count() == n
+    expect(page.get_by_role("list", name="Its tokens").get_by_role("listitem")).to_have_count(n)
     page.get_by_role("button", name="Step", exact=True).click()
     expect(page.get_by_role("list", name="Its tokens").get_by_role("listitem")).to_have_count(n + 1)
-    page.wait_for_function("() => location.hash.includes('i=')")
-    work = page.locator("[data-work]").inner_text()
-    assert f"Reading all {n + 1} tokens" in work
+    address_has(page, "i=")
+    says(page.locator("[data-work]"), f"Reading all {n + 1} tokens")
 
 
 def test_a_seed_draws_what_the_library_draws_with_it(inside: Go, tales: Scope) -> None:
@@ -213,8 +230,12 @@ def test_a_seed_draws_what_the_library_draws_with_it(inside: Go, tales: Scope) -
         page.locator(".next[aria-busy=false]").wait_for()
         page.get_by_role("button", name="Step", exact=True).click()
         expect(tokens).to_have_count(len(given) + n)
-    titles = [str(one.get_attribute("title")) for one in tokens.locator("button").all()]
-    assert [int(title.rsplit(" ", 1)[1]) for title in titles] == [*given, *drawn]
+    titles = tokens.locator("button")
+    becomes(
+        page,
+        lambda: [int(title.rsplit(" ", 1)[1]) for title in titles.evaluate_all("all => all.map(one => one.title)")],
+        [*given, *drawn],
+    )
     # A link to it goes on where it stopped: the seed's next number is the fourth.
     until(
         page,
@@ -250,15 +271,15 @@ def test_what_kept_keys_and_values_save_is_counted_from_the_graph(inside: Go, so
     whole = layers * (n * (3 * d * d + d * d + 8 * d * d) + 2 * d * n * (n + 1) // 2) + n * d * vocab
     last = layers * (12 * d * d + 2 * d * n) + d * vocab
     kept = 2 * layers * d * (n - 1)
-    said = page.locator("[data-work]").inner_text()
+    work = page.locator("[data-work]").inner_text()
     for number_ in (whole, last, kept):
-        assert f"{number_:,}" in said.replace("\u202f", ",").replace("\u2009", ","), said
+        assert f"{number_:,}" in work.replace("\u202f", ",").replace("\u2009", ","), work
 
 
 def test_a_tensor_far_larger_than_the_screen_is_walked_to_its_end(inside: Go, tales: Scope) -> None:
     page, run = inside(m=TALES, t="Once upon a time", c="embed.tokens:0:0"), tales.activations("Once upon a time")
     grid = page.get_by_role("grid")
-    assert grid.get_attribute("aria-rowcount") == str(run.graph.sizes["vocab"])
+    expect(grid).to_have_attribute("aria-rowcount", str(run.graph.sizes["vocab"]))
     grid.focus()
     page.keyboard.press("Control+End")
     last = [run.graph.sizes["vocab"] - 1, run.graph.sizes["d_model"] - 1]
@@ -269,20 +290,24 @@ def test_a_tensor_far_larger_than_the_screen_is_walked_to_its_end(inside: Go, ta
 
 def test_a_copy_is_the_explanation_as_text(inside: Go, context: BrowserContext, sort: Scope) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
+    context.clock.install()
     page = inside(m=SORT, t=LETTERS, c="0.attn.scores:0:4:2")
-    page.wait_for_selector("[data-told=value]")
+    value = page.locator("[data-told=value]").inner_text()
+    # It says so for a moment, which lasts until it is seen.
+    at_rest(page)
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     text = page.evaluate("navigator.clipboard.readText()")
     assert "0.attn.scores [0, 4, 2]" in text
-    assert f"value {value(page)}" in text
+    assert f"value {value}" in text
     assert "Can depend on the first 5 of 6 tokens" in text
 
 
 def test_hostile_text_is_text(inside: Go) -> None:
     page = inside(m=TALES, t='<img src=x onerror="alert(1)">\u202e&amp;', c="0.attn.pattern:0:3:2")
     page.wait_for_selector("[data-told=value]")
-    assert page.locator("img").count() == 0
+    expect(page.locator("img")).to_have_count(0)
+    becomes(page, lambda: "".join(page.locator(".tokens button").all_inner_texts())[:4], "<img")
     assert "\u202e" not in page.locator(".tokens").inner_text()
 
 
@@ -293,7 +318,7 @@ def test_llama_models_are_walked_through_too(inside: Go, shared: Path) -> None:
         run = scope.activations("Once upon a time")
         shows(page, run, "1.attn.q.rotated", [2, 3, 5])
         page.locator("[data-term] .source").first.click()
-        page.wait_for_function("() => document.querySelector('.cell .section').innerText.includes('block 1')")
+        says(page.locator(".cell .section"), "block 1")
 
 
 def test_families_without_a_graph_say_so(inside: Go) -> None:
@@ -306,10 +331,10 @@ def test_families_without_a_graph_say_so(inside: Go) -> None:
 def test_a_text_that_is_too_long_is_cut_when_asked(inside: Go, tales: Scope) -> None:
     most = tales.model.anatomy.context_window
     page = inside(m=TALES, t="word " * (most + 20))
-    assert f"at most {most:,}" in page.get_by_role("alert").inner_text()
+    says(page.get_by_role("alert"), f"at most {most:,}")
     page.get_by_role("button", name=f"Read its first {most} tokens").click()
     page.wait_for_selector(".walkthrough[data-status=done]")
-    assert page.get_by_role("list", name="Its tokens").get_by_role("listitem").count() == most
+    expect(page.get_by_role("list", name="Its tokens").get_by_role("listitem")).to_have_count(most)
 
 
 def test_other_views_bring_nothing_of_it(context: BrowserContext, server: str) -> None:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from logitscope.scope import Scope
 from logitscope.view import likelihood
-from tests.web.conftest import ROOT, await_tokens, read, tokens_drawn, type_text
+from tests.web.conftest import ROOT, await_tokens, becomes, read, says, tokens_drawn, type_text, visitor
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="environments have their commands elsewhere there")
 
@@ -57,12 +57,12 @@ def address(installed: Path, tmp_path: Path) -> Iterator[str]:
 def test_an_installed_wheel_serves_the_page_with_the_librarys_numbers(
     browser: Browser, address: str, tales: Scope
 ) -> None:
-    page = browser.new_page()
-    page.goto(address)
-    read(page)
-    type_text(page, TEXT)
-    await_tokens(page, TEXT)
-    spec = likelihood(tales.trace(TEXT))
-    assert tokens_drawn(page) == [run.text for run in spec.runs]
-    assert f"{spec.summary.total_bits:.1f}" in page.get_by_label("Totals of the text").inner_text()
-    page.close()
+    with visitor(browser) as context:
+        page = context.new_page()
+        page.goto(address)
+        read(page)
+        type_text(page, TEXT)
+        await_tokens(page, TEXT)
+        spec = likelihood(tales.trace(TEXT))
+        becomes(page, lambda: tokens_drawn(page), [run.text for run in spec.runs])
+        says(page.get_by_label("Totals of the text"), f"{spec.summary.total_bits:.1f}")
