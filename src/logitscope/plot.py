@@ -52,7 +52,7 @@ def likelihood(
     from logitscope.view.strip import strip as strip_of
 
     drawn = view.likelihood(trace, scale, by, value=value, stage=stage)
-    return draw_likelihood(drawn, strip_of(trace, stage) if strip else None)
+    return draw_likelihood(drawn, strip_of(trace, stage) if strip else None, stages=trace.stages)
 
 
 def lens(

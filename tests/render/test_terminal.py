@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from logitscope.render.terminal import render_grid, render_likelihood
 from logitscope.render.terminal.furniture import chance, fit, percent
 from logitscope.trace import Provenance, Tokens
-from logitscope.view import grid, likelihood
+from logitscope.view import grid, likelihood, readings
 from logitscope.view.words import number_words
 from tests.render.drawing import ENVIRONMENTS, STYLE, at, plain, written
 from tests.traces import make_trace
@@ -141,6 +141,47 @@ def test_without_colours_what_cost_much_carries_its_bits() -> None:
     assert marks
     assert marks == [round(run.bits) for run in view.runs if run.bits is not None and run.bits >= 4]
     assert "° not scored" in text
+
+
+RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+
+
+@pytest.mark.parametrize("value", ["entropy_bits", "excess_bits", "next_rank"])
+def test_without_colours_a_token_carries_the_number_that_was_asked_for(value: str) -> None:
+    view = likelihood(prose(), value=value)
+    on = at(200)
+    page = written(on, render_likelihood(view, on)).split("\n\n")[0]
+    marks = [int(found.translate(RAISED)) for found in re.findall("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+", page)]
+    least = {"entropy_bits": 4.0, "excess_bits": 2.0, "next_rank": 2.0}[value]
+    assert marks == [round(n) for run in view.runs if (n := run.number) is not None and abs(n) >= least]
+    assert marks
+
+
+def test_without_colours_a_token_names_the_stage_that_settled_it() -> None:
+    trace = prose()
+    ranks = trace["next_rank"].copy()
+    ranks[1:, 2], ranks[:, 0] = 1, 1
+    trace = trace.replace(arrays={**trace.arrays, "next_rank": ranks})
+    view = likelihood(trace, value="settled_stage")
+    on = at(200)
+    page = written(on, render_likelihood(view, on, trace.stages)).split("\n\n")[0]
+    settled = [int(n) for run in view.runs if (n := run.number) is not None and np.isfinite(n)]
+    assert {0, 1} <= set(settled)
+    assert re.findall(r"\[([^\]]+)\]", page) == [trace.stages[row] for row in settled]
+
+
+@pytest.mark.parametrize("depth", ["none", "truecolor"])
+@pytest.mark.parametrize("value", ["entropy_bits", "excess_bits", "next_rank", "settled_stage"])
+def test_by_line_the_number_that_was_asked_for_stands_in_the_margin(value: str, depth: str) -> None:
+    trace = code()
+    view = likelihood(trace, by="line", value=value)
+    on = at(120, depth)
+    page = plain(written(on, render_likelihood(view, on, trace.stages))).split("\n")
+    for run in view.runs:
+        assert run.number is not None
+        said = readings.written(value, run.number, trace.stages)
+        first = run.text.split("\n")[0].strip().replace("\x1b", "\\x1B")
+        assert any(line.split()[:1] == [said] and first in line for line in page if line.strip())
 
 
 @pytest.mark.parametrize("depth", ENVIRONMENTS)

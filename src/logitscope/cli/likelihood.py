@@ -94,4 +94,4 @@ def likelihood(
 
     on = screen(sys.stdout)
     drawn = view.likelihood(trace, scale or "bits", by or "token", top or 0, **read)  # type: ignore[arg-type]
-    show(on, render_likelihood(drawn, on), pager=pager)
+    show(on, render_likelihood(drawn, on, trace.stages), pager=pager)

@@ -20,7 +20,7 @@ from logitscope.view.units import By
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
-__all__ = ["ReadingName", "axis_of", "combine", "has_mean", "readings"]
+__all__ = ["ReadingName", "axis_of", "combine", "has_mean", "readings", "written"]
 
 ReadingName = Literal["surprisal_bits", "next_rank", "entropy_bits", "excess_bits", "settled_stage"]
 
@@ -86,6 +86,28 @@ def combine(numbers: np.ndarray, texty: Bool[np.ndarray, " position"], by: By, v
 def has_mean(by: By) -> bool:
     """Whether runs differ so much in length that they are compared by their tokens' mean."""
     return by in ("line", "sentence")
+
+
+def written(value: str, number: float, stages: tuple[str, ...] = ()) -> str:
+    """The number of a run as a person reads it beside the text.
+
+    Args:
+        value: what the number is; a name that is none of `ReadingName` is read as bits.
+        number: as in a run; infinite for a token that never became the top guess.
+        stages: names of the rows that a `settled_stage` counts; without them it is a number.
+
+    >>> written("surprisal_bits", 4.7), written("excess_bits", -0.26), written("next_rank", 1234.0)
+    ('4.7', '−0.3', '1,234')
+    """
+    if value == "settled_stage":
+        if math.isinf(number):
+            return "never"
+        return stages[int(number)] if int(number) < len(stages) else f"{number:.0f}"
+    if math.isinf(number):
+        return "∞"
+    if value == "next_rank":
+        return f"{number:,.0f}"
+    return f"{number:+.1f}".replace("-", "−") if value == "excess_bits" else f"{number:.1f}"
 
 
 def axis_of(value: ReadingName, by: By, stages: tuple[str, ...]) -> Scale:

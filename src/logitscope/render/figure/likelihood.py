@@ -25,7 +25,8 @@ from logitscope.render.figure.furniture import (
 from logitscope.render.figure.sheet import FAINT, INK, QUIET, RULE, Sheet, mixed
 from logitscope.render.figure.strip import STRIP_HEIGHT, draw_strip
 from logitscope.view.colour import NOT_SCORED
-from logitscope.view.likelihood import Likelihood
+from logitscope.view.likelihood import Likelihood, Run
+from logitscope.view.readings import written
 from logitscope.view.strip import Strip
 from logitscope.view.words import total_words, unscored_words
 
@@ -39,18 +40,22 @@ TEXT, LEADING = 8.4, 14.0
 LINE_NUMBERS = 30.0
 
 
-def draw_likelihood(view: Likelihood, strip: Strip | None = None, width: float = WIDTH) -> Figure:
+def draw_likelihood(
+    view: Likelihood, strip: Strip | None = None, width: float = WIDTH, stages: tuple[str, ...] = ()
+) -> Figure:
     """The coloured text as a figure.
 
     Args:
         view: what to draw.
         strip: surprisal along the text, drawn below it.
         width: of the figure in points; its height follows from the text.
+        stages: of the trace; they name what `settled_stage` counts.
     """
     gutter = LINE_NUMBERS if view.by == "line" else 0.0
     room = width - 2 * MARGIN
     sheet = Sheet(width)
-    y = _text(sheet, view, flow(view.runs, MONO, TEXT, room - gutter - 2), MARGIN + gutter, MARGIN) + 12
+    segments = flow(view.runs, MONO, TEXT, room - gutter - 2)
+    y = _text(sheet, view, segments, MARGIN + gutter, MARGIN, stages) + 12
     bar = min(220.0, room * 0.45)
     colour_bar(sheet, view.legend, MARGIN, y, bar)
     below = key(sheet, _marks(view), MARGIN + bar + 26, y + SMALL + 3.5, room - bar - 26)
@@ -65,7 +70,9 @@ def draw_likelihood(view: Likelihood, strip: Strip | None = None, width: float =
     return figure
 
 
-def _text(sheet: Sheet, view: Likelihood, segments: list[Segment], x: float, y: float) -> float:
+def _text(
+    sheet: Sheet, view: Likelihood, segments: list[Segment], x: float, y: float, stages: tuple[str, ...]
+) -> float:
     """Draws the runs; returns the y below the last line."""
     for segment in segments:
         run = view.runs[segment.run]
@@ -81,10 +88,16 @@ def _text(sheet: Sheet, view: Likelihood, segments: list[Segment], x: float, y: 
         for at, letters in segment.letters:
             sheet.text(x + at, baseline, letters, size=TEXT, colour=_faded(letters, quiet, run.colour), face=MONO)
         if view.by == "line" and segment.first and run.number is not None:
-            bits = [piece.bits for piece in run.pieces if piece.bits is not None]
-            mean = sum(bits) / len(bits) if bits else 0.0
-            sheet.text(x - 8, baseline, f"{mean:.1f}", size=SMALL, colour=QUIET, align="right")
+            sheet.text(x - 8, baseline, _beside(view, run, stages), size=SMALL, colour=QUIET, align="right")
     return y + LEADING * (1 + max((segment.line for segment in segments), default=0))
+
+
+def _beside(view: Likelihood, run: Run, stages: tuple[str, ...]) -> str:
+    """A line's own number; its mean bits where the scale is relative to the text, so that they can be compared."""
+    if view.scale != "relative" and run.number is not None:
+        return written(view.legend.name, run.number, stages)
+    bits = [piece.bits for piece in run.pieces if piece.bits is not None]
+    return f"{sum(bits) / len(bits) if bits else 0.0:.1f}"
 
 
 def _faded(letters: str, colour: str, ground: str) -> str:
@@ -113,7 +126,8 @@ def _marks(view: Likelihood) -> Iterator[Mark]:
 
         yield Mark("line break", 6, newline)
     if view.by == "line":
-        yield Mark("in the margin: mean bits per token", 0, lambda *_: None)
+        of_bits = view.scale == "relative" or view.legend.name == "surprisal_bits"
+        yield Mark("in the margin: " + ("mean bits per token" if of_bits else "the line's number"), 0, lambda *_: None)
     if any(run.seam for run in view.runs):
 
         def seam(sheet: Sheet, x: float, y: float) -> None:

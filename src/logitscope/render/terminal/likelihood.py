@@ -1,7 +1,7 @@
 """The text itself, coloured by what it cost, on a sheet of paper; under it what was surprising, and the totals.
 
-Draws a `view.Likelihood`. Newlines and indentation stay, so source code looks like source code. Without colours a
-raised number stands behind what cost much. Knows nothing of traces.
+Draws a `view.Likelihood`. Newlines and indentation stay, so source code looks like source code. Without colours
+numbers stand beside the text (`beside`). Knows nothing of traces.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from rich.console import Group
 from rich.style import Style
 from rich.text import Text
 
+from logitscope.render.terminal.beside import margin_width, mark, marks_key, number_of_line
 from logitscope.render.terminal.furniture import MARGIN, caption, chance, fit, heading, join_wrapped, legend, percent
 from logitscope.render.terminal.screen import DIM, STRONG, Screen
 from logitscope.render.terminal.totals import kinds_table, totals
@@ -28,11 +29,6 @@ WIDEST = 120
 
 TAB = 4
 
-MARKED_FROM = {"token": 4.0, "word": 8.0, "line": 0.0, "sentence": 0.0}
-"""Without colours: the bits from which on a raised number is written."""
-
-_GUTTER = 7
-
 NARROW = 72
 """Below this many columns the facts about a surprising token have a line of their own."""
 
@@ -40,9 +36,15 @@ INDENT = 8
 WIDEST_CONTEXT = 56
 
 
-def render_likelihood(view: Likelihood, screen: Screen) -> Group:
-    """Everything that `logitscope likelihood` prints."""
-    parts: list[Text] = [Text(), *_page(view, screen), Text(), legend(screen, view.legend, _key(view, screen))]
+def render_likelihood(view: Likelihood, screen: Screen, stages: tuple[str, ...] = ()) -> Group:
+    """Everything that `logitscope likelihood` prints.
+
+    Args:
+        view: what to draw.
+        screen: what it is drawn on.
+        stages: of the trace; they name what `settled_stage` counts.
+    """
+    parts: list[Text] = [Text(), *_page(view, screen, stages), Text(), legend(screen, view.legend, _key(view, screen))]
     if view.surprises:
         parts += [Text(), heading(screen, "Most surprising"), *_surprises(view, screen)]
     parts += [Text(), totals(screen, view.summary), *_said_of_prefix(view), Text(), *kinds_table(screen, view)]
@@ -50,13 +52,13 @@ def render_likelihood(view: Likelihood, screen: Screen) -> Group:
     return Group(*parts)
 
 
-def _page(view: Likelihood, screen: Screen) -> Iterator[Text]:
+def _page(view: Likelihood, screen: Screen, stages: tuple[str, ...]) -> Iterator[Text]:
     """The text, line by line, each padded so that the page has a straight edge."""
-    gutter = _GUTTER if view.by == "line" else 0
+    gutter = margin_width(view, screen.glyphs, stages) if view.by == "line" else 0
     paper = screen.paper
     inset = 1 if paper else 0
     width = max(8, min(screen.width, WIDEST) - 2 * len(MARGIN) - 2 * inset - gutter)
-    for number, line in _hard_lines(view, screen):
+    for number, line in _hard_lines(view, screen, stages):
         line.expand_tabs(TAB)
         margin = f"{number:>{gutter - 2}}{'':2}" if gutter else ""
         for row in line.wrap(screen.console, width, tab_size=TAB) or [Text()]:
@@ -68,17 +70,17 @@ def _page(view: Likelihood, screen: Screen) -> Iterator[Text]:
             margin = " " * gutter
 
 
-def _hard_lines(view: Likelihood, screen: Screen) -> Iterator[tuple[str, Text]]:
+def _hard_lines(view: Likelihood, screen: Screen, stages: tuple[str, ...]) -> Iterator[tuple[str, Text]]:
     """The text cut at its own line breaks, with what stands in the margin beside each line."""
     paper = screen.paper
     line, number = Text(style=paper), ""
     for run in view.runs:
         style = _style(view, run, screen)
         if view.by == "line":
-            number = screen.glyphs.missing if run.number is None else f"{_bits(view, run):.1f}"
+            number = number_of_line(view, run, screen.glyphs, stages) or screen.glyphs.missing
         if run.seam and run.start:
             line.append(screen.glyphs.seam, paper + DIM)
-        *whole, rest = _drawn(view, run, screen).split("\n")
+        *whole, rest = _drawn(view, run, screen, stages).split("\n")
         for part in whole:
             # A line break that is a token of its own has a cell of its own, so that its colour can be seen.
             line.append(part, style).append(" " if view.by == "token" and screen.coloured else "", style)
@@ -99,35 +101,21 @@ def _style(view: Likelihood, run: Run, screen: Screen) -> Style:
     return style
 
 
-def _drawn(view: Likelihood, run: Run, screen: Screen) -> str:
+def _drawn(view: Likelihood, run: Run, screen: Screen, stages: tuple[str, ...]) -> str:
     shown = run.label if run.partial or not run.text else flowing(run.text)
     if screen.coloured or view.by == "line":
         return shown
-    mark = _mark(view, run, screen)
+    beside = mark(view, run, screen.glyphs, stages)
     body = shown.rstrip("\n")
     # A line break's number needs something to stand behind, or it would run into its neighbour's.
-    behind = screen.glyphs.newline if mark and not body else ""
-    return body + behind + mark + shown[len(body) :]
-
-
-def _mark(view: Likelihood, run: Run, screen: Screen) -> str:
-    if run.bits is None:
-        return screen.glyphs.unscored if run.text else ""
-    return screen.glyphs.raised(run.bits) if run.bits >= MARKED_FROM[view.by] else ""
-
-
-def _bits(view: Likelihood, run: Run) -> float:
-    """Mean bits per token of a line, whichever scale it is coloured by."""
-    scored = [piece.bits for piece in run.pieces if piece.bits is not None]
-    return sum(scored) / len(scored) if scored else 0.0
+    behind = screen.glyphs.newline if beside and not body else ""
+    return body + behind + beside + shown[len(body) :]
 
 
 def _key(view: Likelihood, screen: Screen) -> Iterator[Text]:
     """What the marks in this text mean, and only those that occur."""
-    if view.by == "line" and not screen.coloured:
-        yield Text("in the margin: mean bits per token of the line")
-    elif not screen.coloured:
-        yield Text(f"{screen.glyphs.raised(12)} this {view.by} cost 12 bits; shown from {MARKED_FROM[view.by]:g} on")
+    if not screen.coloured:
+        yield Text(marks_key(view, screen.glyphs))
     if any(run.place is None and run.text for run in view.runs):
         sample = Text(" not scored ", screen.paint(view.legend, None) + Style(italic=True))
         yield sample if screen.coloured else Text(f"{screen.glyphs.unscored} not scored")

@@ -81,11 +81,12 @@ class Glyphs:
     missing: str = "–"
     newline: str = "⏎"
 
-    def raised(self, number: float) -> str:
+    def raised(self, number: float, *, signed: bool = False) -> str:
         """A whole number as superscript; ∞ for a token that the model held to be impossible."""
         if math.isinf(number):
             return "∞" if self.digits else "{inf}"
-        return "".join(self.digits[int(d)] for d in f"{number:.0f}") if self.digits else f"{{{number:.0f}}}"
+        plain = f"{number:+.0f}" if signed else f"{number:.0f}"
+        return plain.translate(str.maketrans("0123456789+-", self.digits + "⁺⁻")) if self.digits else f"{{{plain}}}"
 
 
 _ASCII = Glyphs(
