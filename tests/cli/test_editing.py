@@ -209,7 +209,7 @@ def test_a_mistake_is_said_before_a_model_is_loaded(run, loaded: list[Any], argu
         (["replace", TEXT, "--old", " sea", "--new", " moon"], "2 times, at positions 6, 10"),
         (["replace", TEXT, "-p", "99", "--new", "a"], "position 99"),
         (["ask", TEXT, "-w", "#999999"], "vocabulary"),
-        (["continue", TEXT, "--temperature", "0"], "temperature=0.0 was given"),
+        (["continue", TEXT, "--temperature", "0"], "--temperature 0 was given"),
         (["continue", "a b" * 600], "so none can be added"),
     ],
 )

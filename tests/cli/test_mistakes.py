@@ -65,6 +65,13 @@ def test_no_text_at_a_terminal(scope: FakeScope, run) -> None:
         (["lens", "--trace", "t.safetensors", "--norm", "none"], "--norm was given, but a saved trace"),
         (["trace", "--trace", "t.safetensors", "--json", "--subblocks"], "--subblocks was given"),
         (["lenses"], "no such command"),
+        (["likelihod"], "no such command 'likelihod'. Did you mean 'likelihood'? See logitscope --help."),
+        (["continue", TEXT, "--temperature", "-1"], "--temperature -1 was given; it must be above 0"),
+        (["continue", TEXT, "--temperature", "nan"], "--temperature nan was given"),
+        (["continue", TEXT, "--top-p", "2"], "--top-p 2 was given"),
+        (["continue", TEXT, "--top-k", "0"], "--top-k 0 was given"),
+        (["continue", TEXT, "--seed", "-3"], "--seed -3 was given"),
+        (["continue", TEXT, "--tokens", "0"], "--tokens 0 was given; it takes 1 or more"),
     ],
 )
 def test_mistakes(scope: FakeScope, run, tmp_path: Path, monkeypatch, arguments: list[str], said: str) -> None:

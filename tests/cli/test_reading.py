@@ -54,6 +54,9 @@ def test_what_is_no_utf_8_says_where_and_what_to_do(scope: FakeScope, run, tmp_p
     path = tmp_path / "latin.txt"
     path.write_bytes(b"caf\xe9 au lait")
     assert_one_line(run("likelihood", "--file", str(path)), "byte 0xe9 at offset 3", "--encoding", "iconv")
+    wide = tmp_path / "wide.txt"
+    wide.write_text("café au lait", encoding="utf-16")
+    assert_one_line(run("likelihood", "--file", str(wide)), "try --encoding utf-16")
     assert_one_line(run("likelihood", "--file", str(path), "--encoding", "ascii"), "name another --encoding")
     assert_one_line(run("likelihood", "--file", str(path), "--encoding", "nonsense"), "there is no encoding")
     assert_one_line(run("likelihood", "--file", str(path), "--encoding", "base64"), "--encoding")

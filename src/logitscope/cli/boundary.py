@@ -83,7 +83,8 @@ def _usage(error: Exception, message: str) -> str:
     # A text such as "-5 degrees" is read as options.
     dash = type(error).__name__ == "NoSuchOption" and reads_text
     hint = ', or put -- before a text that begins with "-"' if dash else ""
-    return f"{message[0].lower()}{message[1:]}; see {command} --help{hint}."
+    stop = " See" if message.endswith("?") else "; see"
+    return f"{message[0].lower()}{message[1:]}{stop} {command} --help{hint}."
 
 
 def _about_file(error: OSError) -> str:

@@ -72,7 +72,9 @@ def _decoded(data: bytes, codec: str, name: str) -> str:
         return data.decode(codec)
     except UnicodeDecodeError as error:
         what = f"byte {data[error.start]:#04x} at offset {error.start:,}"
-        if codec == UTF_8:
+        if codec == UTF_8 and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            advice = "it begins as UTF-16 does; try --encoding utf-16"
+        elif codec == UTF_8:
             advice = "name what it is (--encoding latin-1) or convert it (iconv -f LATIN1 -t UTF-8)"
         else:
             advice = "name another --encoding"

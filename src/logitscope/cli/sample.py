@@ -54,6 +54,18 @@ def go_on(
     if method == "greedy" and given:
         name = next(iter(given)).replace("_", "-")
         raise InputError(f"--{name} was given, which greedy does not use; leave one of them out.")
+    # Before a model is loaded, what it would refuse after.
+    if tokens < 1:
+        raise InputError(f"--tokens {tokens} was given; it takes 1 or more.")
+    if temperature is not None and not temperature > 0:
+        raise InputError(
+            f"--temperature {temperature:g} was given; it must be above 0. Without it the likeliest token is taken."
+        )
+    if top_p is not None and not 0 < top_p <= 1:
+        raise InputError(f"--top-p {top_p:g} was given; it must be above 0 and at most 1.")
+    for name, number, least in (("--top-k", top_k, 1), ("--seed", seed, 0)):
+        if number is not None and number < least:
+            raise InputError(f"{name} {number} was given; it takes {least} or more.")
     asked: dict[str, Any] = {**given, "method": method or ("sample" if given else "greedy")}
     check_rows_out(options.out)
     text = read_text(options.text, options.file, options.encoding or UTF_8, options.sample)
