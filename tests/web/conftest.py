@@ -195,7 +195,7 @@ class Visit:
 
     def __call__(self, url: str, *, begin: bool = True) -> Page:
         """The page at an address; with `begin`, the app in it, its first text read."""
-        self._homes.add(url.partition("#")[0])
+        self._homes.add(url.partition("#")[0].partition("?")[0])
         page = self.context.new_page()
         page.on("console", lambda said: said.type in ("error", "warning") and self._complain(said.text))
         page.on("pageerror", lambda error: self._complain(str(error)))
