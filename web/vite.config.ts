@@ -117,5 +117,6 @@ export default defineConfig(({ mode }) => ({
   worker: { format: "es" as const, rolldownOptions: { output: { assetFileNames: plainly } } },
   // The page of all marks draws the traces that the tests hold, which lie outside this folder.
   server: { proxy: { "/api": "http://127.0.0.1:8642" }, fs: { allow: [".."] } },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  // A slow machine fails no test: how long one takes says nothing about it.
+  test: { include: ["src/**/*.test.ts"], environment: "node", testTimeout: 120_000, hookTimeout: 120_000 },
 }));

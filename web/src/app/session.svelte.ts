@@ -16,6 +16,8 @@ export class Session {
   readonly #start: string;
   readonly #silent: boolean;
   #writing: ReturnType<typeof setTimeout> | undefined;
+  /** Steps are written one after the other: a long text is packed for a while, and going back follows their order. */
+  #written: Promise<void> = Promise.resolve();
   #stop: (() => void) | undefined;
 
   /**
@@ -56,13 +58,7 @@ export class Session {
     clearTimeout(this.#writing);
     if (this.#silent) return;
     // What was typed since the address was last written belongs to the place that is left.
-    void addressOf(before)
-      .then((hash) => history.replaceState(null, "", `#${hash}`))
-      .then(() => addressOf(next))
-      .then((hash) => {
-        history.pushState(null, "", `#${hash}`);
-        if (this.place !== next) this.#later();
-      });
+    this.#written = this.#written.then(() => this.#step(before, next));
   }
 
   /** Changes something in passing, such as a letter of the text: the address follows, going back does not stop here. */
@@ -80,6 +76,14 @@ export class Session {
   /** The whole address of what is seen now. */
   async link(): Promise<string> {
     return `${location.href.split("#")[0]}#${await addressOf(this.place)}`;
+  }
+
+  async #step(before: Place, next: Place): Promise<void> {
+    const left = await addressOf(before);
+    history.replaceState(null, "", `#${left}`);
+    const hash = await addressOf(next);
+    history.pushState(null, "", `#${hash}`);
+    if (this.place !== next) this.#later();
   }
 
   #later(): void {

@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
+import { addressOf } from "./address";
 import { Session } from "./session.svelte";
 
 let session: Session;
@@ -52,4 +53,19 @@ it("keeps only settings that are not as they come", async () => {
   session.set({ by: "token" });
   await settled();
   expect(location.hash).toBe("#t=before");
+});
+
+it("writes quick steps in their order, also where one takes longer to be written than the next", async () => {
+  const written: string[] = [];
+  const note = (how: string) => (_: unknown, __: string, url?: string | URL | null) =>
+    void written.push(`${how} ${String(url).slice(0, 8)}`);
+  vi.spyOn(history, "pushState").mockImplementation(note("push"));
+  vi.spyOn(history, "replaceState").mockImplementation(note("replace"));
+  session.go({ text: "a long text that is packed ".repeat(2000) });
+  const { place } = session;
+  session.go({ text: "short" });
+  await vi.waitFor(() => expect(written).toHaveLength(4), { timeout: 60_000 });
+  vi.restoreAllMocks();
+  const packed = `#${await addressOf(place)}`.slice(0, 8);
+  expect(written).toEqual(["replace #t=befor", `push ${packed}`, `replace ${packed}`, "push #t=short"]);
 });
