@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.conftest import read
+from logitscope.scope import Scope
+from tests.web.conftest import read, visitor
 from tests.web.test_accessibility import violations
 
 TEXT = "#t=The+fisherman+put+out+to+sea%2C+and+the+sea+put+out+to+the+fisherman."
@@ -19,18 +21,17 @@ Open = Callable[[str], Page]
 @pytest.fixture
 def phone(browser: Browser, server: str) -> Iterator[Open]:
     """Opens the page at a hash."""
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
-    )
+    with visitor(
+        browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
+    ) as context:
 
-    def open_(address: str) -> Page:
-        page = context.new_page()
-        page.goto(f"{server}/{address}")
-        read(page)
-        return page
+        def open_(address: str) -> Page:
+            page = context.new_page()
+            page.goto(f"{server}/{address}")
+            read(page)
+            return page
 
-    yield open_
-    context.close()
+        yield open_
 
 
 def fits(page: Page) -> bool:
@@ -110,3 +111,14 @@ def test_a_page_without_a_text_shows_where_to_begin(phone: Open) -> None:
     start.get_by_role("button", name="Python").tap()
     expect(page.get_by_role("textbox", name="Text")).to_have_value(re.compile("def "))
     expect(start).to_be_hidden()
+
+
+def test_a_saved_trace_that_an_address_names_is_one_tap_away(phone: Open, tales: Scope, tmp_path: Path) -> None:
+    file = tmp_path / "sea.trace.safetensors"
+    tales.trace("The sea and the moon.").save(file)
+    page = phone(TEXT)
+    page.evaluate("location.hash += '&f=sea.trace.safetensors'")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Open it").tap()
+    chooser.value.set_files(file)
+    expect(page.get_by_role("region", name="Saved trace")).to_be_visible()

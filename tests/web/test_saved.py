@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 import logitscope as ls
 from logitscope.scope import Scope
 from logitscope.view import alternatives, likelihood
-from tests.web.conftest import address_has, address_lacks, becomes, figures, read, says
+from tests.web.conftest import address_has, address_lacks, becomes, figures, read, says, until
 
 Open = Callable[[str], Page]
 
@@ -105,12 +105,74 @@ def test_closing_a_saved_trace_gives_the_text_back_and_going_back_the_trace(
     page.go_back()
     trace_shown(page)
     reads(page, TEXT)
-    # The address of a file on somebody's disk can only name it.
+    # What was closed is kept no longer: the address of a file on somebody's disk can only name it.
     page.reload()
     page.get_by_text("is a file on somebody's disk").wait_for()
     put(page, file)
     trace_shown(page)
     reads(page, TEXT)
+
+
+def test_a_saved_trace_is_there_again_when_the_page_is_loaded_again(opened: Open, tales: Scope, tmp_path: Path) -> None:
+    moon = "The moon rose over the sea."
+    files = [tmp_path / "sea" / "one.trace.safetensors", tmp_path / "moon" / "one.trace.safetensors"]
+    for file, text in zip(files, (TEXT, moon), strict=True):
+        file.parent.mkdir()
+        tales.trace(text).save(file)
+    page = opened("#t=Once+upon+a+time")
+    put(page, files[0])
+    reads(page, TEXT)
+    page.locator("main .run").nth(4).click()
+    address_has(page, "pin=1")
+    address_has(page, "f=one.trace.safetensors")
+    page.reload()
+    says(trace_shown(page), "This browser keeps it")
+    reads(page, TEXT)
+    expect(page.locator("main [data-pinned]")).to_have_count(1)
+
+    # Another file of the same name is another one, and going back finds the first.
+    put(page, files[1])
+    reads(page, moon)
+    address_lacks(page, "pin=1")
+    page.go_back()
+    reads(page, TEXT)
+    page.reload()
+    reads(page, TEXT)
+    page.get_by_role("button", name="Close it").click()
+    expect(page.get_by_role("textbox", name="Text")).to_have_value("Once upon a time")
+    until(page, "caches.open('logitscope opened /').then(it => it.keys()).then(keys => keys.length === 1)")
+
+
+def test_what_is_read_back_is_checked_like_any_other_file(opened: Open, tales: Scope, tmp_path: Path) -> None:
+    file = tmp_path / "sea.trace.safetensors"
+    tales.trace(TEXT).save(file)
+    page = opened("#t=Once")
+    put(page, file)
+    reads(page, TEXT)
+    address_has(page, "f=sea.trace.safetensors")
+    page.evaluate(
+        """async () => {
+            const cache = await caches.open("logitscope opened /");
+            const [{ url }] = await cache.keys();
+            const { headers } = await cache.match(url);
+            await cache.put(url, new Response("<b>no trace</b>", { headers }));
+        }"""
+    )
+    page.reload()
+    expect(page.get_by_role("alert").filter(has_text="the file is no trace")).to_be_visible()
+    named = page.get_by_role("alert").filter(has_text="is a file on somebody's disk")
+    with page.expect_file_chooser() as chooser:
+        named.get_by_role("button", name="Open it").click()
+    chooser.value.set_files(file)
+    trace_shown(page)
+    reads(page, TEXT)
+
+
+def test_a_link_to_a_file_that_is_elsewhere_can_be_gone_on_with_without_it(opened: Open) -> None:
+    page = opened("#t=Once+upon+a+time")
+    page.evaluate("location.hash += '&f=sea.trace.safetensors&h=00'")
+    page.get_by_role("button", name="Go on without it").click()
+    expect(page.get_by_role("textbox", name="Text")).to_have_value("Once upon a time")
 
 
 def test_a_trace_that_holds_less_shows_less_and_says_what_is_missing(

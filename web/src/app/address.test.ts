@@ -21,7 +21,7 @@ describe("a link", () => {
       cell: { block: "0.attn.pattern", index: [2, 5, 0] },
       guide: "attention@12.5~1.2.3",
       eye: "1.5,-20,0,30,-12.5,48",
-      file: "sea & land.trace.safetensors",
+      file: { name: "sea & land.trace.safetensors", hash: "0123456789abcdef" },
       against: { model: "embedded:tales", text: "the other & one" },
       settings: { ...DEFAULTS, bos: true, value: "entropy_bits", top_k: 25 },
     };

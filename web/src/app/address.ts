@@ -2,8 +2,8 @@
 //
 // `#m=embedded:tales&v=text&t=The+tide&p=3&pin=1`: m model, v view, t text (z: the same, compressed), i token ids where
 // they were edited and e the edits, p position, s stage, pin; c the cell of the walkthrough, such as `0.attn.q:2:5:1`, g the
-// moment of its guide, such as `attention@12.5`, eye where it is seen from; m2, t2 (z2) what it is compared with; then the
-// settings that are not as they come.
+// moment of its guide, such as `attention@12.5`, eye where it is seen from; m2, t2 (z2) what it is compared with; f the
+// saved trace that is shown, h what is in it; then the settings that are not as they come.
 
 import { editsIn, NO_EDITS, numbersOf, type Edits } from "./edits";
 import { changed, settingsFrom, type Settings } from "./settings";
@@ -39,9 +39,16 @@ export interface Place {
   readonly eye: string;
   /** What this is compared with; null for nothing. */
   readonly against: Against | null;
-  /** The name of the saved trace that is shown instead of the text; its bytes are on the reader's disk. Empty for none. */
-  readonly file: string;
+  /** The saved trace that is shown instead of the text; its bytes are with the reader. Null for none. */
+  readonly file: FilePlace | null;
   readonly settings: Settings;
+}
+
+/** A file, by what the reader calls it and by what it holds. */
+export interface FilePlace {
+  readonly name: string;
+  /** The beginning of its SHA-256; empty where the browser works none out. */
+  readonly hash: string;
 }
 
 /** One number of the model's inside. */
@@ -70,7 +77,7 @@ export const NOWHERE: Place = {
   guide: "",
   eye: "",
   against: null,
-  file: "",
+  file: null,
   settings: settingsFrom(new Map()),
 };
 
@@ -93,7 +100,10 @@ export async function addressOf(place: Place): Promise<string> {
     if (place.against.model || place.against.text === null) said.set("m2", place.against.model);
     await say(said, place.against.text, "t2", "z2");
   }
-  if (place.file) said.set("f", place.file);
+  if (place.file) {
+    said.set("f", place.file.name);
+    if (place.file.hash) said.set("h", place.file.hash);
+  }
   for (const [name, value] of changed(place.settings)) said.set(name, value);
   return said.toString();
 }
@@ -117,7 +127,7 @@ export async function placeAt(hash: string): Promise<Place> {
     against: ["m2", "t2", "z2"].some((name) => said.has(name))
       ? { model: said.get("m2") ?? "", text: said.get("t2") ?? (await textIn(said.get("z2"))) }
       : null,
-    file: (said.get("f") ?? "").slice(0, 120),
+    file: fileIn(said),
     settings: settingsFrom(new Map(said)),
   };
 }
@@ -126,6 +136,16 @@ function cellIn(said: string | null): CellPlace | null {
   const [block, ...numbers] = said?.split(":") ?? [];
   const index = numbers.map(Number);
   return block && index.every((n) => Number.isSafeInteger(n) && n >= 0) ? { block, index } : null;
+}
+
+function fileIn(said: URLSearchParams): FilePlace | null {
+  const name = (said.get("f") ?? "").slice(0, 120);
+  return name ? { name, hash: (said.get("h") ?? "").slice(0, 64) } : null;
+}
+
+/** Whether two files are the same, as far as their hashes are known. */
+export function sameFile(a: FilePlace | null, b: FilePlace | null): boolean {
+  return a?.name === b?.name && a?.hash === b?.hash;
 }
 
 /** Whether two places are the same. */

@@ -1,5 +1,6 @@
 // What this browser offers a page that computes by itself, and what to say where it does not.
 
+import { sha256 } from "../app/digest";
 import { withoutWasm } from "../engine/browser/wasm";
 import type { Graphics } from "../engine/browser/ways";
 import { findGraphics, wishOf } from "./graphics";
@@ -23,7 +24,7 @@ export async function lookAround(base: string): Promise<Device> {
   const kept = await opened(`logitscope kept ${new URL(base).pathname}`);
   return {
     kept,
-    digest: globalThis.crypto?.subtle ? sha256 : null,
+    digest: sha256,
     locks: globalThis.isSecureContext ? navigator.locks : undefined,
     graphics: await findGraphics(wishOf(location.href)),
     unable: unable(),
@@ -53,9 +54,4 @@ async function opened(name: string): Promise<Cache | null> {
   } catch {
     return null;
   }
-}
-
-async function sha256(bytes: ArrayBuffer): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
