@@ -18,7 +18,7 @@ import logitscope
 from logitscope.graph import Activations
 from logitscope.scope import Scope
 from logitscope.view.labels import id_label
-from tests.web.conftest import address_has, at_rest, becomes, listening, visitor
+from tests.web.conftest import address_has, address_lacks, at_rest, becomes, listening, visitor
 
 SORT, TALES, LETTERS = "embedded:sort", "embedded:tales", "CBABBC"
 CHAPTERS = (
@@ -357,6 +357,95 @@ def test_a_llama_is_told_of_as_a_llama(guide: Open, shared: Path) -> None:
         again = guide(at=url, m=scope.model.name, t=text, g="overview@0.01~3.5.2")
         seen = numbers_held(again, scope.activations(text))
         assert seen["attention"] > 10
+
+
+def test_a_dictionary_stands_beside_attention_with_the_run_s_numbers(guide: Open) -> None:
+    run: Activations = logitscope.load(SORT).activations(LETTERS)
+    head, position = 1, 4
+    page = guide(g=f"attention@9~0.{head}.{position}")
+    shares = [run.cell("0.attn.pattern", [head, position, key]) for key in range(position + 1)]
+    values = [run.cell("0.attn.v", [head, key, 0]) for key in range(position + 1)]
+    best = max(range(len(shares)), key=shares.__getitem__)
+    hard, soft = page.locator("[data-way='a dictionary']"), page.locator("[data-way=attention]")
+    expect(hard.locator("[data-share]")).to_have_count(1)
+    expect(hard.locator("[data-share]")).to_have_attribute("data-share", str(best))
+    becomes(page, lambda: str(hard.locator("[data-out]").text_content()).strip() in spellings(values[best]), True)
+    mixed = run.cell("0.attn.mix", [head, position, 0])
+    assert mixed == pytest.approx(sum(a * b for a, b in zip(shares, values, strict=True)), rel=1e-4)
+    becomes(page, lambda: str(soft.locator("[data-out]").text_content()).strip() in spellings(mixed), True)
+    said = soft.locator("[data-share]").all_text_contents()
+    assert len(said) == len(shares)
+    assert all(one in spellings(share) for one, share in zip(said, shares, strict=True))
+
+
+def test_words_for_a_direction_have_its_colour(guide: Open) -> None:
+    page = guide(g="attention@9~0.1.4")
+    colour = "one => getComputedStyle(one).color"
+    words = {name: page.locator(f".passages [data-dimension={name}]").first for name in ("d_model", "d_head")}
+    for size, word in zip((48, 16), words.values(), strict=True):
+        expect(word).to_have_text(str(size))
+    light = [word.evaluate(colour) for word in words.values()]
+    assert len({*light, page.locator(".passages .word").first.evaluate(colour)}) == 3
+    page.emulate_media(color_scheme="dark")
+    dark = [word.evaluate(colour) for word in words.values()]
+    assert len({*light, *dark}) == 4
+
+
+def test_the_words_are_made_wider_by_hand_and_by_keys_and_a_link_keeps_it(guide: Open) -> None:
+    page = guide(g="overview@1")
+    edge = page.get_by_role("separator", name="Width of the words")
+    box = edge.bounding_box()
+    assert box is not None
+    came = int(str(edge.get_attribute("aria-valuenow")))
+    page.mouse.move(box["x"] + 8, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 62, box["y"] + 230, steps=3)
+    page.mouse.up()
+    expect(edge).to_have_attribute("aria-valuenow", str(came - 70))
+    address_has(page, f"words={came - 70}")
+    edge.focus()
+    edge.press("ArrowRight")
+    expect(edge).to_have_attribute("aria-valuenow", str(came - 54))
+    address_has(page, f"words={came - 54}")
+    again = guide(g="overview@1", words=str(came - 54))
+    expect(again.get_by_role("separator", name="Width of the words")).to_have_attribute("aria-valuenow", str(came - 54))
+    edge.press("Home")
+    expect(edge).to_have_attribute("aria-valuenow", "260")
+    edge.press("End")
+    expect(edge).to_have_attribute("aria-valuenow", str(edge.get_attribute("aria-valuemax")))
+    edge.press("Enter")
+    expect(edge).to_have_attribute("aria-valuenow", str(came))
+    address_lacks(page, "words=")
+
+
+def test_the_giants_are_told_of_with_their_real_sizes(guide: Open) -> None:
+    page = guide(g="preliminaries@30")
+    expect(page.locator("[aria-current=step] h3")).to_have_text("As large as they come")
+    lines = page.locator("[aria-current=step] li")
+    expect(lines).to_have_count(3)
+    for line, parts in zip(
+        lines.all(),
+        (
+            ("GPT-2", "12 blocks", "124,439,808"),
+            ("GPT-2 XL", "48", "1,557,611,200"),
+            ("GPT-3", "96", "174,604,259,328"),
+        ),
+        strict=True,
+    ):
+        for part in parts:
+            expect(line).to_contain_text(part)
+    ends_at = frame(page)
+    scrub(page, 5)
+    assert frame(page) != ends_at
+    scrub(page, length(page))
+    assert frame(page) == ends_at
+
+
+def test_where_nothing_is_lit_what_was_computed_last_is_explained(guide: Open) -> None:
+    page = guide(g="projection@0.01~0.1.4")
+    page.goto(page.url.replace("projection%400.01", "projection%4099").replace("projection@0.01", "projection@99"))
+    expect(page.locator(".cell h2")).to_have_text("Residual stream")
+    expect(page.locator("[data-told=place]")).to_contain_text("position 4")
 
 
 def test_the_output_chapter_takes_steps(guide: Open) -> None:

@@ -384,3 +384,12 @@ def test_a_tap_keeps_a_cell_and_explains_it(phone: Open, run: Activations) -> No
     page.touchscreen.tap(box["x"] + box["width"] / 2 + cell, box["y"] + box["height"] / 2)
     shows(page, run, "0.attn.pattern", [0, 4, 3])
     address_has(page, "c=0.attn.pattern%3A0%3A4%3A3")
+    # In short right below the picture, in digits that need no zoom; all of it is further down.
+    kept = page.get_by_role("region", name="The kept cell")
+    value = kept.locator("[data-kept=value]")
+    expect(value).to_have_text(page.get_by_label("The cell, explained").locator("[data-told=value]").inner_text())
+    assert value.evaluate("one => parseFloat(getComputedStyle(one).fontSize)") >= 28
+    kept.get_by_role("button", name="All of it").tap()
+    expect(page.get_by_label("The cell, explained").locator("h2")).to_be_in_viewport()
+    kept.get_by_role("button", name="Let go").tap()
+    expect(kept).to_have_count(0)

@@ -1,7 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
-import { isPose, type Frame, type Pose } from "../scene";
-import { GRAPHS } from "../scene/goldens";
+import { besideEachOther, isPose, layoutOf, placeOf, underCards, type Frame, type Pose } from "../scene";
+import { apartCells, apartSigns, apartTerms } from "../scene/apart";
+import { goldenGraph, GRAPHS } from "../scene/goldens";
+import { View } from "../scene/survey";
+import type { Context } from "./context";
 import { hashOf } from "./hash";
 import { CHAPTERS, diagramOf, STREAM_CHAPTERS, tells } from "./index";
 import { NOTHING, number } from "./numbers";
@@ -9,6 +12,9 @@ import { lighting } from "./shots";
 import { contextFor, LETTERS, somehow } from "./testing";
 import { timelinesOf, type Timeline } from "./timeline";
 import { formula, plain, short, targetsIn } from "./words";
+
+// Every frame of every chapter: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 const NAMES = ["sort", "gpt2", "llama", "qwen3"] as const;
 
@@ -233,6 +239,10 @@ describe("what the words say of a family", () => {
     expect(said("gpt2", "mlp")).not.toContain("gate");
     expect(said("gpt2", "softmax")).toContain("the very table");
     expect(said("sort", "softmax")).toContain("the output matrix");
+    expect(said("llama", "transformer")).toContain("at the top only what it is, further");
+    expect(said("gpt2", "transformer")).toContain("what it is and where it stands");
+    expect(said("gpt2", "half-way")).toContain("table of tokens, used backwards");
+    expect(said("sort", "half-way")).toContain("the output matrix are used");
   });
 
   it("has the sizes of the graph", () => {
@@ -256,6 +266,7 @@ describe("what a word lights up", () => {
     expect(lighting(context, { ...target, axis: "position" }).ranges).toEqual([
       { block, from: [0, 0], to: [6, 1], tone: "focus" },
     ]);
+    expect(lighting(context, { ...target, axis: "position" }).brackets).toEqual([{ block, axis: "position" }]);
     const cell = { block, index: [2, 1] };
     expect(lighting(context, { ...target, cell }).cells).toEqual([{ ...cell, tone: "focus" }]);
   });
@@ -287,6 +298,93 @@ describe("what is likeliest after the text", () => {
       const lit = moments(timeline).flatMap((moment) => timeline.frame(moment).cells);
       expect(lit, id).toContainEqual(expect.objectContaining({ block: probabilities, index: [5, 5] }));
     }
+  });
+});
+
+describe("the passage to known models", () => {
+  const own = contextFor("sort");
+  const layout = layoutOf(goldenGraph("gpt2-xl"), 1024);
+  const [first, second] = besideEachOther([own.layout, layout, layout]).slice(1);
+  const shape = { name: "GPT-2 XL", n_parameters: 1557611200, n_positions: 1024, graph: goldenGraph("gpt2-xl") };
+  const giants = [first!, second!].map((offset) => ({ layout, offset, shape, words: [] }));
+  const preliminaries = (context: Context) => timelinesOf(CHAPTERS, context)[1]!;
+  const known = preliminaries(contextFor("sort", {}, LETTERS, 1.5, 1, giants));
+  const span = known.spans.find(({ passage }) => passage.id === "giants")!;
+
+  it("has them in the picture one after the other, and stands them nowhere else", () => {
+    span.ticks.forEach((tick, i) => {
+      const frame = known.frame(tick);
+      expect(frame.beside).toBe(true);
+      const view = new View(poseIn(frame), { width: 600, height: 400 });
+      for (const { origin, size } of [own.layout, ...giants.slice(0, i + 1).map(placeOf)])
+        for (const x of [origin.x, origin.x + size.x])
+          for (const y of [origin.y, origin.y + size.y]) {
+            const at = view.project({ x, y, z: origin.z + size.z })!;
+            expect(at.x).toBeGreaterThan(0);
+            expect(at.x).toBeLessThan(600);
+            expect(at.y).toBeGreaterThan(0);
+            expect(at.y).toBeLessThan(400);
+          }
+    });
+    expect(known.frame(span.start - 1).beside).toBe(false);
+  });
+
+  it("takes as long where they have not come, and says their sizes where they have", () => {
+    const unknown = preliminaries(own);
+    expect(unknown.seconds).toBe(known.seconds);
+    expect(plain(unknown.spans.at(-1)!.passage.words(NOTHING))).toContain("have not come");
+    const said = plain(span.passage.words(NOTHING));
+    expect(said).toContain("48 blocks, columns 1,600 numbers long and 1,024 of them, 1,557,611,200 weights");
+    expect(said).toContain("18,169 times yours");
+  });
+
+  it("leaves room above for cards, but not all of it", () => {
+    const box = { origin: { x: 0, y: 10, z: 0 }, size: { x: 5, y: 20, z: 1 } };
+    const [few, many] = [underCards(box, 2), underCards(box, 99)];
+    expect(few.origin.y + few.size.y).toBeCloseTo(30);
+    expect(20 / few.size.y).toBeCloseTo(0.78);
+    expect(20 / many.size.y).toBeCloseTo(0.5);
+  });
+});
+
+describe("a rotation", () => {
+  it("is told with its partner, and taken apart as the sum of two products", () => {
+    const context = contextFor("llama", { layer: 1, head: 3, position: 4 });
+    const half = context.graph.sizes["d_head"]! / 2;
+    expect(said("llama", "attention")).toContain(`turned together with number ${half}, counted from 0`);
+    const attention = timelinesOf(CHAPTERS, context)[5]!;
+    const frames = moments(attention).map((moment) => attention.frame(moment));
+    const { rotated } = context.parts.layers[1]!.attention.q;
+    const apart = frames.map((frame) => frame.apart).find((one) => one?.block === rotated)!;
+    expect(apart.index).toEqual([3, 4, 0]);
+    const terms = apartTerms(context.layout, context.ids, apart);
+    expect(terms.map(({ block, index }) => [block, ...index])).toEqual([
+      ["1.attn.q", 3, 4, 0],
+      ["rotary.cos", 4, 0],
+      ["1.attn.q", 3, 4, half],
+      ["rotary.sin", 4, 0],
+    ]);
+    const met = apartCells(context.layout, context.ids, { ...apart, progress: 0.5 }, () => 1);
+    // Two columns of two.
+    for (const side of ["x", "y"] as const) expect(new Set(met.map((one) => one[side].toFixed(6))).size).toBe(2);
+    const signs = apartSigns(context.layout, context.ids, { ...apart, progress: 0.5 }).map(({ text }) => text);
+    expect(signs.sort()).toEqual(["+", "×", "×"]);
+  });
+});
+
+describe("what is spoken of where nothing is lit", () => {
+  it.each(NAMES)("is a cell of what was computed or looked at last, in %s", (name) => {
+    const context = contextFor(name, { layer: 0, head: 1, position: 3 });
+    for (const timeline of timelinesOf(CHAPTERS, context).slice(2))
+      for (const moment of moments(timeline)) {
+        const { spoken } = timeline.frame(moment);
+        const { shape } = context.layout.byId.get(spoken!.block)!;
+        expect(spoken!.index.length).toBe(shape.length);
+        spoken!.index.forEach((at, axis) => expect(at < shape[axis]!, `${timeline.id} ${spoken!.block}`).toBe(true));
+      }
+    const projection = timelinesOf(CHAPTERS, context)[6]!;
+    const end = projection.frame(projection.seconds);
+    expect(end.spoken).toEqual({ block: context.parts.layers[0]!.attention.residual, index: [3, 0] });
   });
 });
 

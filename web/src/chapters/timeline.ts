@@ -255,20 +255,25 @@ function reached(step: Step, before: State, context: Context): State {
   };
 }
 
-/** What a step computes last, or looks at or shows first, where the guide follows it. */
+/** What a step computes last, or looks at or shows first, where the guide follows it; of a section, what it ends with. */
 function spokenOf({ computes, look, show }: Step, context: Context): CellRef | null {
-  const { byId } = context.layout;
+  const { byId, sections } = context.layout;
   const close = look && "cells" in look ? look : null;
   if (close?.sums?.[0]) return close.sums[0];
+  const computed = (computes ?? []).map(({ block }) => block).reverse();
   const looked = look && "look" in look ? look.look : (close?.cells.map(({ block }) => block) ?? []);
   const shown = show === "all" ? [] : (show ?? []);
-  const named = [...(computes ?? []).map(({ block }) => block).reverse(), ...looked, ...shown].find((id) =>
-    byId.has(id),
-  );
-  if (!named) return null;
-  const { position, head } = context.followed;
-  const alone = !byId.get(named)!.block.axes.some(({ name }) => name === "position");
-  return cell(context, named, { position, head, key_head: keyHeadOf(context), key: alone ? position : 0 });
+  for (const name of [...computed, ...looked, ...shown]) {
+    const blocks = sections.find(({ path, head }) => head === null && sectionKey(path) === name)?.blocks;
+    const last = blocks?.findLast((id) => byId.get(id)!.block.kind === "value");
+    const box = byId.get(name) ?? byId.get(last ?? "");
+    if (!box) continue;
+    const { position, head } = context.followed;
+    const alone = !box.block.axes.some((axis) => axis.name === "position");
+    const at = { position, head, key_head: keyHeadOf(context), key: alone ? position : 0 };
+    return cell(context, box.block.id, at);
+  }
+  return null;
 }
 
 function posed(look: NonNullable<Step["look"]>, { layout, ids, aspect }: Context): Pose {
