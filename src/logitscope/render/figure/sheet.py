@@ -16,6 +16,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
 from logitscope.render.figure.fonts import SANS, Face
+from logitscope.render.figure.picture import Picture
 
 __all__ = ["FAINT", "INK", "POINTS", "QUIET", "RULE", "Sheet", "mixed"]
 
@@ -106,7 +107,7 @@ class Sheet:
 
     def figure(self) -> Figure:
         """The sheet as a figure of its size, with one set of axes over all of it."""
-        figure = Figure(figsize=(self.width / POINTS, self.height / POINTS), facecolor="white")
+        figure = Picture(figsize=(self.width / POINTS, self.height / POINTS), facecolor="white")
         FigureCanvasAgg(figure)
         self._draw(self.axes(figure, 0, 0, self.width, self.height))
         return figure
