@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from families import CONTEXT, D_INNER, D_MODEL, N_HEADS, TOKENIZER_SIZE, randomise
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import (
@@ -22,6 +21,8 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers.modeling_outputs import BaseModelOutput, CausalLMOutput
+
+from tests.families import CONTEXT, D_INNER, D_MODEL, N_HEADS, TOKENIZER_SIZE, randomise
 
 __all__ = [
     "honest_stranger",

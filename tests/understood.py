@@ -6,13 +6,13 @@ from functools import cache
 from typing import Any
 
 import torch
-from families import FAMILIES, TOKENIZER_SIZE, random_ids, shared_model, tiny_tokenizer
 from torch import Tensor
 
 from logitscope.model.capture import Captured, capture
 from logitscope.model.model import Model
 from logitscope.model.tokenise import Tokeniser
 from logitscope.readout import MatrixHead
+from tests.families import FAMILIES, TOKENIZER_SIZE, random_ids, shared_model, tiny_tokenizer
 
 __all__ = [
     "LENGTH",

@@ -7,12 +7,12 @@ import math
 
 import pytest
 import torch
-from families import CONTEXT, shared_model
-from understood import ids_of, understood
 
 from logitscope.editing.ask import Answer, ask
 from logitscope.errors import InputError
 from logitscope.scope import Scope, load
+from tests.families import CONTEXT, shared_model
+from tests.understood import ids_of, understood
 
 
 @pytest.mark.parametrize("name", ["gpt2", "gpt_neox", "gemma2", "phi3-longrope"])

@@ -9,8 +9,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from families import CONTEXT, shared_model, tiny_tokenizer
-from understood import understand, understood
 
 from logitscope.editing.candidates import lead_of
 from logitscope.editing.fill import fill
@@ -18,6 +16,8 @@ from logitscope.errors import Cancelled, InputError
 from logitscope.model.model import Model
 from logitscope.model.tokenise import Tokeniser
 from logitscope.scope import Scope, load
+from tests.families import CONTEXT, shared_model, tiny_tokenizer
+from tests.understood import understand, understood
 
 SEVERAL = ["gpt2", "gpt_neox", "llama", "gemma2", "mistral", "phi3-longrope"]
 TEXT = "the hat of ____ and then"

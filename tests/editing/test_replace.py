@@ -6,15 +6,15 @@ import json
 
 import numpy as np
 import pytest
-from families import CONTEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from understood import ids_of, understood
 
 from logitscope.editing.change import Change
 from logitscope.errors import InputError
 from logitscope.scope import Scope, load
 from logitscope.trace.summary import token_bits
+from tests.families import CONTEXT
+from tests.understood import ids_of, understood
 
 TEXT = "The old man looked at the sea, and the sea looked at him."
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from families import CONTEXT, FAMILIES, TOKENIZER_SIZE, shared_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from understood import ids_of, understood
 
 from logitscope.editing.reader import Distribution
 from logitscope.editing.sample import Sampler, Step, draw, sample
 from logitscope.errors import Cancelled, InputError
 from logitscope.scope import Scope, load
+from tests.families import CONTEXT, FAMILIES, TOKENIZER_SIZE, shared_model
+from tests.understood import ids_of, understood
 
 END = TOKENIZER_SIZE - 1
 SEVERAL = ["gpt2", "gpt_neox", "llama", "mistral", "gemma2", "falcon", "bloom", "opt-350m", "mixtral", "phi3-longrope"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from families import tiny_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from understood import understood
 
 from logitscope.editing.words import beginning, ids_of, text_of, token_position
 from logitscope.errors import InputError
 from logitscope.model.tokenise import Tokeniser
 from logitscope.scope import Scope, load
+from tests.families import tiny_tokenizer
+from tests.understood import understood
 
 
 @cache

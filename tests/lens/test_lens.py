@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from families import FAMILIES
-from understood import captured, close, understood
 
 from logitscope.errors import InputError
 from logitscope.lens import LogitLens, TailLens, parse_lens
 from logitscope.model.capture import resume
+from tests.families import FAMILIES
+from tests.understood import captured, close, understood
 
 SOME = ["gpt2", "llama", "gemma2", "granite", "bloom", "opt-350m", "olmo2", "gpt_neox", "cohere2", "mpt"]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-import strangers
-from families import FAMILIES
 from hypothesis import given
 from hypothesis import strategies as st
-from understood import understand, understood
 
 from logitscope.errors import InputError
 from logitscope.trace.stages import stage_key
+from tests import strangers
+from tests.families import FAMILIES
+from tests.understood import understand, understood
 
 
 def test_stages_of_sequential_blocks() -> None:

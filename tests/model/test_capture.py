@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from families import FAMILIES, TOKENIZER_SIZE, shared_model
 from torch import Tensor, nn
-from understood import LENGTH, captured, close, ids_of, understand, understood
 
 from logitscope.errors import InputError, ModelError
 from logitscope.model.capture import capture, resume
 from logitscope.model.decode import Decoder
+from tests.families import FAMILIES, TOKENIZER_SIZE, shared_model
+from tests.understood import LENGTH, captured, close, ids_of, understand, understood
 
 SOME = ["gpt2", "llama", "gemma2", "falcon", "opt-350m", "opt", "bloom", "mpt", "nanochat", "gpt_oss"]
 some_families = pytest.mark.parametrize("name", SOME)

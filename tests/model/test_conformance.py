@@ -12,16 +12,16 @@ from functools import cache
 from typing import Any
 
 import pytest
-import strangers
 import torch
-from families import FAMILIES, TOKENIZER_SIZE, Family, logits_of, shared_model
 from torch import Tensor
 from transformers import PreTrainedModel
-from understood import LENGTH, captured, close, ids_of, understand, understood
 
 from logitscope.errors import InputError
 from logitscope.model.capture import capture, resume
 from logitscope.model.decode import Decoder
+from tests import strangers
+from tests.families import FAMILIES, TOKENIZER_SIZE, Family, logits_of, shared_model
+from tests.understood import LENGTH, captured, close, ids_of, understand, understood
 
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=str)
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from families import FAMILIES, TOKENIZER_SIZE, Family, logits_of, shared_model
 from torch import Tensor, nn
-from understood import captured, close, ids_of, understand, understood
 
 from logitscope.errors import InputError, ModelError
 from logitscope.model.capture import capture
 from logitscope.model.decode import Decoder
+from tests.families import FAMILIES, TOKENIZER_SIZE, Family, logits_of, shared_model
+from tests.understood import captured, close, ids_of, understand, understood
 
 CENTRED = ["gpt2", "opt", "bloom", "phi", "stablelm", "cohere", "cohere2", "mpt", "olmo", "nemotron", "gpt_neox"]
 NOT_CENTRED = ["llama", "gemma", "gemma2", "gemma3", "qwen3", "granite", "nanochat", "mixtral", "olmo2", "gpt_oss"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import strangers
 import torch
-from families import CONTEXT, D_MODEL, FAMILIES, Family, shared_model
 from torch import nn
-from understood import understand, understood
 
 from logitscope.errors import ModelError
 from logitscope.model.discover import discover, is_norm, probe_ids
+from tests import strangers
+from tests.families import CONTEXT, D_MODEL, FAMILIES, Family, shared_model
+from tests.understood import understand, understood
 
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=str)
 

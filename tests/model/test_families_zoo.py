@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import families
 import pytest
-import strangers
 import torch
-from families import CORE, FAMILIES, TOKENIZER_SIZE, Family, logits_of, random_ids, shared_model, silenced, spread
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+
+from tests import families, strangers
+from tests.families import CORE, FAMILIES, TOKENIZER_SIZE, Family, logits_of, random_ids, shared_model, silenced, spread
 
 PROMISED = {
     *("gpt2", "gpt_neo", "gptj", "gpt_neox", "ctrl", "opt", "bloom", "llama", "mistral", "mixtral", "qwen2", "qwen3"),

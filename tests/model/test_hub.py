@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 import torch
-from families import shared_model, tiny_tokenizer
-from understood import captured, ids_of
 
 from logitscope.errors import ModelError
 from logitscope.model.capture import capture
 from logitscope.model.hub import pinned
 from logitscope.model.load import load_model
 from logitscope.scope import Scope
+from tests.families import shared_model, tiny_tokenizer
+from tests.understood import captured, ids_of
 
 MODEL = "somebody/some-model"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

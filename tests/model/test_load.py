@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from families import CONTEXT, FAMILIES, TOKENIZER_SIZE, logits_of, random_ids, shared_model, tiny_tokenizer
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
-from understood import captured, close, ids_of, understood
 
 from logitscope.errors import InputError, LogitscopeError, ModelError, ResourceError
 from logitscope.model.capture import capture
 from logitscope.model.load import load_model
+from tests.families import CONTEXT, FAMILIES, TOKENIZER_SIZE, logits_of, random_ids, shared_model, tiny_tokenizer
+from tests.understood import captured, close, ids_of, understood
 
 REFUSALS = ModelError, InputError, ResourceError
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from families import TOKENIZER_SIZE
-from understood import ids_of, understood
 
 from logitscope.model import memory
 from logitscope.scope import Scope, reading
+from tests.families import TOKENIZER_SIZE
+from tests.understood import ids_of, understood
 
 
 @pytest.fixture

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from families import FAMILIES, PADDED, TOKENIZER_SIZE, shared_model, tiny_tokenizer
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
-from understood import ids_of, understand, understood
 
 from logitscope.errors import InputError, ModelError
 from logitscope.model import model as model_room
@@ -18,6 +16,8 @@ from logitscope.model.capture import capture
 from logitscope.model.load import load_model
 from logitscope.model.model import Model
 from logitscope.model.tokenise import Tokeniser
+from tests.families import FAMILIES, PADDED, TOKENIZER_SIZE, shared_model, tiny_tokenizer
+from tests.understood import ids_of, understand, understood
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import strangers
 import torch
-from families import FAMILIES, Family
-from understood import ids_of, understand, understood
 
 from logitscope.model.capture import capture
 from logitscope.model.model import Model
 from logitscope.model.padding import pad, together
+from tests import strangers
+from tests.families import FAMILIES, Family
+from tests.understood import ids_of, understand, understood
 
 
 def test_shorter_texts_are_filled_up_with_their_last_token() -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import strangers
 import torch
-from families import CONTEXT, FAMILIES, Family, logits_of, shared_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from understood import ids_of, understand, understood
 
 from logitscope.errors import InputError, ModelError
 from logitscope.model import prefix
 from logitscope.model.decode import Decoder
 from logitscope.model.prefix import KeyValues, why_not
+from tests import strangers
+from tests.families import CONTEXT, FAMILIES, Family, logits_of, shared_model
+from tests.understood import ids_of, understand, understood
 
 RUN_IN_PARTS = [f for f in FAMILIES.values() if not f.length_dependent]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import accelerate
-import families
 import numpy as np
 import pytest
 import torch
 
 from logitscope import ModelError, Scope, load
+from tests import families
 
 TEXT = "the cat sat on the mat"
 

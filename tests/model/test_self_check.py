@@ -9,16 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import strangers
 import torch
-from families import FAMILIES, TOKENIZER_SIZE, Family, shared_model
 from torch import Tensor, nn
 from torch.nn import functional as F
-from understood import understand, understood
 
 from logitscope.errors import ModelError
 from logitscope.model.anatomy import Anatomy, Block, Sublayer
 from logitscope.model.self_check import LIMIT, self_check
+from tests import strangers
+from tests.families import FAMILIES, TOKENIZER_SIZE, Family, shared_model
+from tests.understood import understand, understood
 
 WITH_SOFTCAP = [f for f in FAMILIES.values() if f.softcap is not None]
 WITH_MULTIPLIER = [f for f in FAMILIES.values() if f.multiplier != 1]

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from families import END_OF_TEXT, TOKENIZER_SIZE, tiny_tokenizer
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
@@ -18,29 +17,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from logitscope.errors import InputError, ModelError
 from logitscope.model.tokenise import Tokeniser, load_tokenizer
 from logitscope.trace import Tokens
-
-TEXTS = [
-    "the tin hat",
-    "x",
-    " ",
-    "\n",
-    "  two  spaces  ",
-    "a\r\nb\rc\n",
-    "\ttab\x00nul\x7f",
-    "naïve café",
-    "🙂",
-    "👩‍👩‍👧‍👦 family",
-    "שלום עולם",
-    "मनीष",
-    "e\u0301 and é",
-    "<b>&amp;</b>",
-    "\ufeffbom",
-    "\ufffd",
-    "\u2028\u2029",
-    "a" * 300,
-    "\U0010ffff",
-]
-"""One token, one character, emoji, right to left, CRLF, NUL, markup, combining marks, the last code point."""
+from tests.families import END_OF_TEXT, TOKENIZER_SIZE, tiny_tokenizer
+from tests.odd_texts import ODD_TEXTS
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
@@ -90,7 +68,7 @@ def exact(tokens: Tokens, text: str) -> None:
 # ------------------------------------------------------------------------ every byte
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+@pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
 def test_byte_level_tokens_give_the_text_back(text: str) -> None:
     tokens, prefix = byte_level().encode(text)
     exact(tokens, text)
@@ -107,7 +85,7 @@ def test_any_text_comes_back_byte_by_byte(text: str) -> None:
     exact(byte_level(bos=True).encode(text)[0], text)
 
 
-@pytest.mark.parametrize("text", [*TEXTS, "Data visualization empowers users to"], ids=ascii)
+@pytest.mark.parametrize("text", [*ODD_TEXTS, "Data visualization empowers users to"], ids=ascii)
 def test_gpt2s_tokens_give_the_text_back(gpt2: Tokeniser, text: str) -> None:
     exact(gpt2.encode(text)[0], text)
 
@@ -136,7 +114,7 @@ def test_a_character_may_be_cut_into_tokens(gpt2: Tokeniser) -> None:
     assert not any("\ufffd" in t for t in tokens.texts)
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+@pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
 def test_sentencepiece_tokens_give_the_text_back_without_the_space_that_they_add(
     sentencepiece: Tokeniser, text: str
 ) -> None:

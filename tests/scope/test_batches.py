@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import strangers
-from families import CONTEXT, TOKENIZER_SIZE
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from understood import ids_of, understand, understood
 
 from logitscope.errors import Cancelled, InputError
 from logitscope.scope import Scope, batches
+from tests import strangers
+from tests.families import CONTEXT, TOKENIZER_SIZE
 from tests.scope.closeness import assert_close
+from tests.understood import ids_of, understand, understood
 
 WATCH = (5, 17)
 

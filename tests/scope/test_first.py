@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from understood import ids_of, understood
 
 from logitscope.errors import Cancelled, InputError
 from logitscope.scope import Scope, pieces
 from logitscope.scope.plan import plan_trace
 from logitscope.trace import Trace, merge
 from tests.scope.closeness import assert_close
+from tests.understood import ids_of, understood
 
 N = 40
 EARLIER = ("embed", "0.attn", "0.mlp", "1.attn", "1.mlp", "2.attn")

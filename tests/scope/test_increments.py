@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from families import FAMILIES, TOKENIZER_SIZE, Family, logits_of, shared_model, silenced
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from understood import LENGTH, ids_of, understand, understood
 
 from logitscope.errors import InputError, ModelError
 from logitscope.model.increments import frozen
 from logitscope.scope import Scope
 from logitscope.trace.increments import Increments
+from tests.families import FAMILIES, TOKENIZER_SIZE, Family, logits_of, shared_model, silenced
+from tests.understood import LENGTH, ids_of, understand, understood
 
 SUMS = [family for family in FAMILIES.values() if family.sums]
 every_family = pytest.mark.parametrize("family", SUMS, ids=str)

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from families import shared_model
-from understood import ids_of, true_head, true_vectors, understood
 
 from logitscope.errors import Cancelled, InputError
 from logitscope.readout import Request
@@ -18,7 +16,9 @@ from logitscope.scope import Scope, pieces
 from logitscope.scope.plan import plan_trace
 from logitscope.trace import merge
 from tests.agreement import assert_agrees
+from tests.families import shared_model
 from tests.scope.closeness import assert_close
+from tests.understood import ids_of, true_head, true_vectors, understood
 
 LONG = 150
 WATCH = (5, 17)

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-import strangers
 import torch
-from families import CONTEXT, FAMILIES, TOKENIZER_SIZE, shared_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from understood import ids_of, understand, understood
 
 from logitscope.errors import Cancelled, InputError
 from logitscope.model.model import Model
 from logitscope.scope import Scope, reading
 from logitscope.trace import merge
+from tests import strangers
+from tests.families import CONTEXT, FAMILIES, TOKENIZER_SIZE, shared_model
 from tests.scope.closeness import assert_close
+from tests.understood import ids_of, understand, understood
 
 
 def scope_of(name: str) -> Scope:

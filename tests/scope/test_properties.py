@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from families import FAMILIES, PADDED, TOKENIZER_SIZE, Family, logits_of, shared_model, tiny_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from understood import ids_of, true_head, true_vectors, understand, understood
 
 from logitscope.readout import Request
 from logitscope.scope import Scope, load
 from logitscope.trace import Trace, merge
 from tests.agreement import assert_agrees, tolerance
+from tests.families import FAMILIES, PADDED, TOKENIZER_SIZE, Family, logits_of, shared_model, tiny_tokenizer
+from tests.understood import ids_of, true_head, true_vectors, understand, understood
 
 SOME = [
     "gpt2",

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from families import CONTEXT, FAMILIES, TOKENIZER_SIZE, shared_model, tiny_tokenizer
 from torch import Tensor, nn
-from understood import ids_of, true_head, true_vectors, understand, understood
 
 import logitscope
 from logitscope.errors import InputError, LogitscopeError, ModelError, ResourceError
@@ -20,6 +18,8 @@ from logitscope.scope import Scope, load
 from logitscope.trace import Trace, open_trace
 from logitscope.trace.statistics import STATISTICS
 from tests.agreement import assert_agrees
+from tests.families import CONTEXT, FAMILIES, TOKENIZER_SIZE, shared_model, tiny_tokenizer
+from tests.understood import ids_of, true_head, true_vectors, understand, understood
 
 BOS = TOKENIZER_SIZE - 1
 LONG = 150
@@ -530,7 +530,7 @@ def test_nothing_is_run_before_everything_has_been_checked() -> None:
 
 
 def test_a_stranger_that_is_not_understood_gives_no_scope() -> None:
-    import strangers
+    from tests import strangers
 
     with pytest.raises(ModelError):
         load(strangers.secret_logit_factor(), tokenizer=tiny_tokenizer())

@@ -14,37 +14,17 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from families import shared_model, tiny_tokenizer
 
 import logitscope
 from logitscope.export import export_model
 from logitscope.scope import Scope
+from tests.families import shared_model, tiny_tokenizer
+from tests.odd_texts import ODD_TEXTS
 from tests.web.browser_expected import Questions
 
 ROOT = Path(__file__).parents[2]
 
-TEXTS = [
-    "the tin hat",
-    "x",
-    " ",
-    "\n",
-    "  two  spaces  ",
-    "a\r\nb\rc\n",
-    "\ttab\x00nul\x7f",
-    "naïve café",
-    "🙂",
-    "👩‍👩‍👧‍👦 family",
-    "שלום עולם",
-    "मनीष",
-    "e\u0301 and é",
-    "<b>&amp;</b>",
-    "\ufeffbom",
-    "\ufffd",
-    "\u2028\u2029",
-    "\U0010ffff",
-    "def f(x):\n    return x ** 2  # squared\n",
-    "",
-]
+CODE = "def f(x):\n    return x ** 2  # squared\n"
 
 
 @cache
@@ -117,12 +97,12 @@ def test_a_tiny_model_says_the_same_in_typescript(name: str, tmp_path: Path) -> 
     one = shared_model(name)
     scope = logitscope.load(one, tokenizer=tiny_tokenizer(bos=name == "qwen3"))
     asks = exported(scope, tmp_path)
-    asks.tokenise(TEXTS, [[0, 1, 2], [200, 130, 131], [299, 3], [299]])
-    asks.tokenise(TEXTS[:3], [[5]], bos=True)
-    asks.trace(text=TEXTS[9], subblocks=True, histogram=True, watch=["a", 5])
+    asks.tokenise([*ODD_TEXTS, CODE, ""], [[0, 1, 2], [200, 130, 131], [299, 3], [299]])
+    asks.tokenise(ODD_TEXTS[:3], [[5]], bos=True)
+    asks.trace(text=ODD_TEXTS[9], subblocks=True, histogram=True, watch=["a", 5])
     asks.trace(text="the tin hat " * 12, window=24, bos=True)
     asks.trace(ids=[299, 1, 2, 3, 2, 1], top_k=300, subblocks=True)
-    asks.sample(text=TEXTS[8], n=12, method="sample", seed=3)
+    asks.sample(text=ODD_TEXTS[8], n=12, method="sample", seed=3)
     asks.sample(text="", n=6, bos=True, method="sample", top_k=40, top_p=0.9, seed=2**40 + 5)
     asks.sample(ids=[5], n=6, method="sample", top_p=0.3, seed=0)
     asks.replace(text="the tin hat", position=1, token=[2, 3, 4])
@@ -137,7 +117,9 @@ def test_a_tiny_model_says_the_same_in_typescript(name: str, tmp_path: Path) -> 
 
 def test_sentencepiece_is_cut_the_same_in_typescript(shared: Path, tmp_path: Path) -> None:
     asks = exported(logitscope.load(shared / "models" / "stories260k"), tmp_path)
-    asks.tokenise([*TEXTS, "Once upon a time", " Once", "Once \n upon  a\ttime", "ünïcödé 漢字"], [[1, 403, 407]])
+    asks.tokenise(
+        [*ODD_TEXTS, CODE, "", "Once upon a time", " Once", "Once \n upon  a\ttime", "ünïcödé 漢字"], [[1, 403, 407]]
+    )
     asks.trace(text="Once upon a time, there was a 🙂.")
     asks.replace(text="Once upon a time", position=1, token="Twice")
     asks.fill(text="Once upon a ____, there was", n=20, max_tokens=2)
