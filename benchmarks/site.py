@@ -1,4 +1,5 @@
-"""The static site in headless Chromium: the download, the time to the first colours and to the whole lens, memory.
+"""The static site in headless Chromium: the download, the time to the first colours, to all stages at one place and to
+the whole lens, memory.
 
     python -m benchmarks.site                both models
     python -m benchmarks.site --quick        embedded:tales alone, one visit of each kind
@@ -54,12 +55,17 @@ HEADINGS = (
     "tokens",
     "download, MB",
     "first colour",
+    "an evolution",
+    "a kept column",
     "the whole lens",
     "visited again",
     "a token typed",
     "most memory, MiB",
     "of an empty page",
 )
+
+KEPT = 100
+"""The token that is looked at: its column is read at every stage before the rest of the lens."""
 
 COLOURED = """text => {
     const runs = [...document.querySelectorAll(".layer .run")];
@@ -68,12 +74,19 @@ COLOURED = """text => {
 }"""
 
 
+EVOLVED = """() => document.querySelector(".evolution[aria-busy=false] .figures")"""
+
+COLUMN = """() => /^embed, after .*: guesses/.test(document.querySelector("[role=gridcell]")?.textContent.trim())"""
+
+
 @dataclass(frozen=True)
 class Visits:
-    """What one fresh browser took, in seconds, bytes and MiB."""
+    """What one fresh browser took, in seconds, bytes and MiB; `column` and `lens` from the same moment."""
 
     download: int
     first_colour: float
+    evolution: float
+    column: float
     lens: float
     again: float
     typed: float
@@ -132,7 +145,7 @@ def visit(context: BrowserContext, profile: str, url: str, text: str) -> Visits:
     page.set_default_timeout(PATIENCE)
     page.goto("about:blank")
     empty = most_memory(profile)
-    page.goto(f"{url}#t={quote(text)}")
+    page.goto(f"{url}#t={quote(text)}&p={KEPT}")
     button = page.get_by_role("button", name="Download and begin")
     button.wait_for()
     download = _stated(page)
@@ -142,8 +155,13 @@ def visit(context: BrowserContext, profile: str, url: str, text: str) -> Visits:
     first = time.perf_counter() - began
     page.wait_for_selector("[data-status=done]")
     began = time.perf_counter()
-    page.get_by_role("tab", name="Lens").click()
-    page.wait_for_selector("[data-status=working]", state="attached")
+    page.get_by_role("tab", name="Evolution").click()
+    page.wait_for_function(EVOLVED, polling=20)
+    evolution = time.perf_counter() - began
+    began = time.perf_counter()
+    page.evaluate("hash => { location.hash = hash }", f"v=lens&t={quote(text)}&p={KEPT}&s=embed&pin=1")
+    page.wait_for_function(COLUMN, polling=20)
+    column = time.perf_counter() - began
     page.wait_for_selector("[data-status=done]")
     lens = time.perf_counter() - began
     page.evaluate("navigator.serviceWorker.ready")
@@ -162,7 +180,7 @@ def visit(context: BrowserContext, profile: str, url: str, text: str) -> Visits:
     page.get_by_role("textbox", name="Text").fill(more)
     page.wait_for_function(COLOURED, arg=more, polling=20)
     typed = time.perf_counter() - began
-    return Visits(download, first, lens, again, typed, max(memory, most_memory(profile)), empty)
+    return Visits(download, first, evolution, column, lens, again, typed, max(memory, most_memory(profile)), empty)
 
 
 def _stated(page: Page) -> int:
@@ -237,7 +255,7 @@ PLAN: tuple[tuple[str, Callable[[], Scope], Form, int], ...] = (
 
 
 def row(words: str, found: Visits) -> list[str]:
-    seconds = (found.first_colour, found.lens, found.again, found.typed)
+    seconds = (found.first_colour, found.evolution, found.column, found.lens, found.again, found.typed)
     times = [f"{one:.2f}" for one in seconds]
     return [words, str(N_TOKENS), f"{found.download / MB:.1f}", *times, f"{found.memory:.0f}", f"{found.empty:.0f}"]
 

@@ -21,7 +21,10 @@ def test_the_passage_has_so_many_tokens() -> None:
 
 
 def test_a_row_has_a_cell_under_every_heading() -> None:
-    found = Visits(download=14_000_000, first_colour=1.0, lens=2.0, again=0.5, typed=0.07, memory=500.4, empty=111.0)
+    found = Visits(
+        download=14_000_000, first_colour=1.0, evolution=0.2, column=0.1, lens=2.0, again=0.5, typed=0.07,
+        memory=500.4, empty=111.0,
+    )  # fmt: skip
     cells = row("a model", found)
     assert len(cells) == len(HEADINGS)
-    assert cells[2:] == ["14.0", "1.00", "2.00", "0.50", "0.07", "500", "111"]
+    assert cells[2:] == ["14.0", "1.00", "0.20", "0.10", "2.00", "0.50", "0.07", "500", "111"]

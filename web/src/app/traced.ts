@@ -44,6 +44,7 @@ export const TRACED: readonly View[] = [
       "Every column is a place of the text, every row a stage of the model, the last one on top. A cell shows the token that the model would say if it had to answer there: its half-finished work, read with its own output layer.",
       "Outlined cells already guess what the model says in the end; a star marks a final guess that was right. Click a cell to see what else was likely there, and what rose and fell from there to the end; click one of those tokens, or name one, and all cells are coloured by it.",
       "Read a column upwards to see a guess being made. Ranks and KL(final ‖ stage) say how near a stage is to the end, the input's rank how long a token is kept. Earlier rows are readings of unfinished vectors, and not something that the model ever says.",
+      "The column that is kept and those in sight are read before the rest of the text; a dot is a cell that was not read yet.",
       "In the grid arrows walk from cell to cell, Enter keeps one, E shows how it came about. Compare, above, puts another text or another model beside this one.",
     ],
     keys: [
