@@ -23,14 +23,14 @@ HOST = "http://127.0.0.1:8642"
 
 JSON = "application/json"
 
-PATIENCE = 60
+PATIENCE = 120
 """Seconds after which a thread that should have done something has failed."""
 
 
 def client_of(app: FastAPI, **options: Any) -> httpx2.AsyncClient:
     """Asks an application in this process, as a page that it served would."""
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=True)
-    return httpx2.AsyncClient(transport=transport, base_url=HOST, timeout=60, **options)
+    return httpx2.AsyncClient(transport=transport, base_url=HOST, timeout=PATIENCE, **options)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 
 from logitscope.scope import Scope
 from logitscope.server import Settings, create_app
-from tests.server.asking import asked, frames_of
+from tests.server.asking import PATIENCE, asked, frames_of
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,7 @@ async def test_a_continuation_stops_when_nobody_reads(tales: Scope, no_page: Pat
     worker = app.state.desk.find(TALES).worker
     await one.leave()
     app.state.desk.stop()
-    assert app.state.desk.join(30)
+    assert app.state.desk.join(PATIENCE)
     assert not worker.busy
     assert len(one.parts) < 400
 

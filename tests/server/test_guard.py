@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from logitscope.scope import Scope
 from logitscope.server import Settings, create_app
 from logitscope.server.guard import HEADERS
-from tests.server.asking import Conversation, client_of
+from tests.server.asking import PATIENCE, Conversation, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -180,7 +180,14 @@ async def test_malformed_bodies_are_refused_in_one_line(client: httpx2.AsyncClie
 
 @pytest.fixture
 def small(sort: Scope, no_page: Path) -> FastAPI:
-    return create_app([sort], Settings(app=no_page, body_bytes=1000, body_seconds=0.05, upload_seconds=0.05))
+    """Takes bodies of little."""
+    return create_app([sort], Settings(app=no_page, body_bytes=1000, body_seconds=PATIENCE, upload_seconds=PATIENCE))
+
+
+@pytest.fixture
+def hasty(sort: Scope, no_page: Path) -> FastAPI:
+    """Waits for no body."""
+    return create_app([sort], Settings(app=no_page, body_seconds=0.05, upload_seconds=0.05))
 
 
 async def test_too_large_a_body_is_refused_whether_it_says_so_or_not(small: FastAPI) -> None:
@@ -198,7 +205,7 @@ async def test_too_large_a_body_is_refused_whether_it_says_so_or_not(small: Fast
         assert (await client.post("/api/trace", content=body.ljust(1000), headers=kind)).status_code == 200
 
 
-async def test_a_body_that_does_not_arrive_is_not_waited_for(small: FastAPI) -> None:
+async def test_a_body_that_does_not_arrive_is_not_waited_for(hasty: FastAPI) -> None:
     never = asyncio.Event()
 
     class Slow(Conversation):
@@ -210,7 +217,7 @@ async def test_a_body_that_does_not_arrive_is_not_waited_for(small: FastAPI) -> 
             return {}
 
     for path in ("/api/trace", "/api/saved", "/api/models"):
-        talk = Slow(small, path, b"", method="GET" if path.endswith("models") else "POST")
+        talk = Slow(hasty, path, b"", method="GET" if path.endswith("models") else "POST")
         await talk.end()
         assert talk.status == 408
         assert talk.said["connection"] == "close"

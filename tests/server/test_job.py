@@ -13,7 +13,7 @@ from logitscope.server.answers import Refused
 from logitscope.server.contract import Failure
 from logitscope.server.job import GONE, Job
 from logitscope.server.worker import STOPPING, Worker
-from tests.server.asking import happens
+from tests.server.asking import PATIENCE, happens
 
 pytestmark = pytest.mark.anyio
 
@@ -198,7 +198,7 @@ async def test_the_line_never_holds_more_than_it_may_however_many_come_at_once()
     assert taken in (5, 6)  # the thread may or may not have taken the first by then
     go.set()
     worker.stop()
-    assert worker.join(30)
+    assert worker.join(PATIENCE)
 
 
 async def test_stopping_ends_what_is_computed_and_what_waits_and_takes_nothing_more() -> None:
@@ -218,7 +218,7 @@ async def test_stopping_ends_what_is_computed_and_what_waits_and_takes_nothing_m
     for job in (now, next_):
         with pytest.raises(Refused, match="being stopped"):
             await read_all(job)
-    assert worker.join(30)
+    assert worker.join(PATIENCE)
     with pytest.raises(Refused) as refused:
         worker.submit(job_of(compute))
     assert refused.value.failure == STOPPING
@@ -355,7 +355,7 @@ async def test_stopping_ends_those_that_wait_for_their_turn() -> None:
         await asyncio.to_thread(threading.Event().wait, 0.001)
     worker.stop()
     stopped.set()
-    assert worker.join(30)
+    assert worker.join(PATIENCE)
     assert order.said == ["a0", "b0", "a."]
     with pytest.raises(Refused, match="being stopped"):
         await read_all(long)

@@ -17,11 +17,9 @@ import httpx2
 import pytest
 
 from logitscope.cli import main
-from tests.server.asking import frames_of
+from tests.server.asking import PATIENCE, frames_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent in another way there")
-
-PATIENCE = 120
 
 
 @contextmanager
@@ -63,7 +61,7 @@ def test_the_walkthrough_opens_where_it_was_asked_to() -> None:
         assert parse_qs(place) == {
             "m": ["embedded:sort"], "v": ["walkthrough"], "t": ["CAB CAB"], "c": ["0.attn.q:1:2:3"], "pin": ["1"],
         }  # fmt: skip
-        assert httpx2.get(f"{address}/api/models").json()[0]["name"] == "embedded:sort"
+        assert httpx2.get(f"{address}/api/models", timeout=PATIENCE).json()[0]["name"] == "embedded:sort"
         told(process, signal.SIGINT)
         assert process.returncode == 0
 

@@ -26,7 +26,7 @@ from logitscope.server.cells import Explanation, Graph, Run, Shape
 from logitscope.server.desk import Desk
 from logitscope.server.frames import Kind, split
 from tests.families import shared_model, tiny_tokenizer
-from tests.server.asking import asked, client_of
+from tests.server.asking import PATIENCE, asked, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -271,7 +271,7 @@ async def test_one_line_of_jobs_for_each_model(sort: Scope, no_page: Path, monke
 
     def waiting(self: Activations, *of: Any) -> np.ndarray:
         began.release()
-        go.wait(20)
+        go.wait(PATIENCE)
         return real(self, *of)
 
     app = create_app([replace(sort, model=replace(sort.model))], Settings(app=no_page, waiting=2))
@@ -295,7 +295,7 @@ async def test_one_line_of_jobs_for_each_model(sort: Scope, no_page: Path, monke
 async def first_began(began: threading.Semaphore) -> None:
     import anyio.to_thread
 
-    assert await anyio.to_thread.run_sync(lambda: began.acquire(timeout=20))
+    assert await anyio.to_thread.run_sync(lambda: began.acquire(timeout=PATIENCE))
 
 
 async def settled(app: FastAPI, body: dict[str, Any]) -> int:
