@@ -6,6 +6,7 @@ import inspect
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,21 @@ def test_every_command_and_option_is_described() -> None:
             silent.append(name)
         silent += [f"{name} {parameter.name}" for parameter in command.params if not getattr(parameter, "help", None)]
     assert silent == []
+
+
+def test_every_page_stands_in_the_navigation_of_the_site_and_in_the_readme() -> None:
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
+    nav = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]["nav"]
+    assert sorted(_leaves(nav)) == sorted(pages)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    ideas = {page for page in pages if "/" not in page and page != "index.md"}
+    assert {page for page in ideas if f"- [docs/{page}](docs/{page})" not in readme} == set()
+
+
+def _leaves(nav: list[dict[str, Any]]) -> list[str]:
+    """The pages of a navigation, whatever sections they stand in."""
+    held = [value for entry in nav for value in entry.values()]
+    return [page for value in held for page in (_leaves(value) if isinstance(value, list) else [value])]
 
 
 def test_the_site_builds_and_fetches_nothing(tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ def test_a_notebook_shows_the_page_in_a_frame_that_reaches_nothing() -> None:
     assert attributes["sandbox"] == "allow-scripts"
     assert attributes["srcdoc"] == render_page([trace])
     # Where frames are taken out, what is between the tags is left.
-    assert html.unescape(shown.rpartition("</iframe>")[0].rpartition(">")[2]) == repr(trace)
+    assert html.unescape(shown.rpartition("</iframe>")[0].rpartition(">")[2]).endswith(" page. " + repr(trace))
 
 
 def test_a_notebook_shows_text_where_the_page_is_too_large_or_there_is_nothing_to_draw(

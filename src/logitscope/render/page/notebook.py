@@ -19,6 +19,8 @@ NOTEBOOK_BYTES = 6_000_000
 _HEIGHTS = {"text": 520, "lens": 640, "evolution": 760}
 
 # What is between the tags is shown where frames are taken out, such as in notebooks that are not trusted.
+_INSTEAD = "Trust this notebook, or run the cell, to see its page. "
+
 _FRAME = (
     '<iframe sandbox="allow-scripts" loading="lazy" referrerpolicy="no-referrer" title="{title}" '
     'style="display:block;width:100%;height:{height}px;min-height:240px;border:0;resize:vertical;overflow:auto" '
@@ -40,4 +42,4 @@ def notebook_html(trace: Trace) -> str | None:
     if len(page) > NOTEBOOK_BYTES:
         return None
     height = _HEIGHTS[views_of([trace])[0]]
-    return _FRAME.format(title="Logitscope: a trace", height=height, page=escape(page), instead=escape(repr(trace)))
+    return _FRAME.format(title="Logitscope: a trace", height=height, page=escape(page), instead=escape(_INSTEAD + repr(trace)))
