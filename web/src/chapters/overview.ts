@@ -4,7 +4,7 @@ import { chanceWords } from "../view";
 import { blocksIn, computed, layerOf, type Context } from "./context";
 import { here, nameOf, sizeOf, tokenAt } from "./naming";
 import { largest, number } from "./numbers";
-import { cell, counted, entrance, explaining, foretold, idsFromNear, part, whole as spread } from "./shots";
+import { cell, counted, entrance, explaining, foretold, part, whole as spread } from "./shots";
 import type { Chapter, Passage, Step } from "./timeline";
 import { key, link, many, say, term } from "./words";
 
@@ -56,7 +56,7 @@ function text(context: Context): Passage {
       {
         title: "The tokens of the text, one by one",
         seconds: Math.min(6, 2 + 0.4 * tokens.length),
-        look: { cells: idsFromNear(context), yaw: -10, pitch: 8, zoom: 0.75 },
+        look: { look: [parts.ids], yaw: -10, pitch: 8, zoom: 0.6 },
         show: entrance(context),
         lit: (t) => ({ cells: [{ ...cell(context, parts.ids, { position: counted(t, ids.length) }), tone: "focus" }] }),
       },

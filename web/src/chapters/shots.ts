@@ -16,12 +16,6 @@ export function entrance({ parts }: Context): string[] {
   return [parts.ids, parts.tokens, parts.embed, ...(parts.positions ? [parts.positions] : [])];
 }
 
-/** The ids with what stands above them, from near, and how the columns below them begin. */
-export function idsFromNear(context: Context): LitRange[] {
-  const { ids, embed } = context.parts;
-  return [part(context, ids, {}), part(context, embed, { d_model: [0, NEAR] })];
-}
-
 /** All cells of a block. */
 export function whole(context: Context, block: string, tone: Tone = "focus"): LitRange {
   const { shape } = context.layout.byId.get(block)!;
@@ -130,8 +124,9 @@ function withinMask(context: Context, block: string, index: number[]): number[] 
   return index.map((at, axis) => (names[axis] === "key" ? index[names.indexOf("position")]! : at));
 }
 
+/** Of a long line, a cell that is not far from its beginning: lines from out of the picture say little. */
 function middle({ block, from, to }: LitRange): CellRef {
-  return { block, index: from.map((first, axis) => Math.floor((first + to[axis]! - 1) / 2)) };
+  return { block, index: from.map((first, axis) => first + Math.min(LONG >> 1, (to[axis]! - 1 - first) >> 1)) };
 }
 
 /** What a word lights up. */

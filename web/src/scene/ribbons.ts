@@ -44,7 +44,9 @@ void main() {
   vec2 half_ = 0.5 * picture.z * vec2(picture.y, 1.0);
   vec4 a = at(0.0), b = at(1.0);
   vec2 chord = (b.xy / max(b.w, 1e-3) - a.xy / max(a.w, 1e-3)) * half_;
-  float head = (1.0 - straight) * clamp(11.0 / max(length(chord), 1.0), 0.0, 0.5);
+  // What begins behind the eye is long.
+  float far = min(a.w, b.w) < 0.01 ? 1e4 : length(chord);
+  float head = (1.0 - straight) * clamp(11.0 / max(far, 1.0), 0.0, 0.5);
   // The last three rows are the head.
   float t = along.x;
   float width = 1.1 - 0.3 * straight;

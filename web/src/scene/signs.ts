@@ -245,7 +245,7 @@ export class Signs {
     if (!box || !outputs.length) return;
     const solid = opacityOf(frame, box.block.id, box.block.section);
     const along = box.axes.x !== null && box.block.axes[box.axes.x]!.name === "position";
-    const height = Math.max(1.2, 0.3 * this.#layout.gap);
+    const height = Math.min(2, Math.max(1.2, 0.3 * this.#layout.gap));
     // Below the likeliest's own column, or below the last position.
     const [likeliest] = outputs;
     const x = box.origin.x + (along ? box.size.x - 0.5 : Math.min(likeliest!.id, box.size.x - 1));
