@@ -95,6 +95,8 @@ def test_a_character_that_no_font_has_is_written_as_its_code() -> None:
 
 def test_the_key_explains_only_what_occurs() -> None:
     assert not any("no usable font" in text for text in texts_of(plot.likelihood(make_trace([b"a", b"b"]))))
+    escaped = make_trace([b"a\x00", b"\x1b[0m", "\u202e\ufeff".encode(), b"\r\n"])
+    assert not any("no usable font" in text for text in texts_of(plot.likelihood(escaped)))
     assert "not scored" in texts_of(plot.likelihood(make_trace([b"a", b"b"])))
     assert "not scored" not in texts_of(plot.likelihood(make_trace([b"a", b"b"], bos=True)))
 

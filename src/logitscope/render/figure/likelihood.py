@@ -25,6 +25,7 @@ from logitscope.render.figure.furniture import (
 from logitscope.render.figure.sheet import FAINT, INK, QUIET, RULE, Sheet, mixed
 from logitscope.render.figure.strip import STRIP_HEIGHT, draw_strip
 from logitscope.view.colour import NOT_SCORED
+from logitscope.view.labels import flowing
 from logitscope.view.likelihood import Likelihood, Run
 from logitscope.view.readings import written
 from logitscope.view.strip import Strip
@@ -134,5 +135,6 @@ def _marks(view: Likelihood) -> Iterator[Mark]:
             sheet.line([(x + 2, y - SMALL), (x + 2, y + 1)], colour=INK, style="dotted")
 
         yield Mark("a further window begins", 4, seam)
-    if any(undrawable(run.label if run.partial else run.text.replace("\n", "").replace("\t", "")) for run in view.runs):
+    drawn = (run.label if run.partial else flowing(run.text) for run in view.runs)
+    if any(undrawable(text.replace("\n", "").replace("\t", "")) for text in drawn):
         yield no_font()
