@@ -26,12 +26,16 @@ export function isBroken(): boolean {
   return broken;
 }
 
-/** Whatever was thrown, as an error that a page may show; of a defect of ours it says the first line. */
-export function plainly(error: unknown): Error {
+/**
+ * Whatever was thrown, as an error that a page may show; of a defect of ours it says the first line.
+ *
+ * @param alone whether nothing else computes here, so that the program's end is that of the worker.
+ */
+export function plainly(error: unknown, alone = true): Error {
   if (error instanceof EngineError || (error instanceof DOMException && error.name === "AbortError")) return error;
   const message = error instanceof Error ? error.message : String(error);
   const fatal = FATAL.test(message);
-  broken ||= fatal;
+  broken ||= fatal && alone;
   if (fatal || error instanceof RangeError || /memory/i.test(message))
     return refused("memory ran out in this browser. Ask for less: a shorter text, fewer stages, a smaller model.");
   return new EngineError("failed", `the engine made a mistake: ${message.split("\n")[0]!.slice(0, 300)}`);

@@ -178,7 +178,7 @@ export class Graphs {
     try {
       return await alone(this.#ort, () => (wanted ? session.run(feeds, wanted) : session.run(feeds)));
     } catch (error) {
-      throw this.#way.program === "webgpu" ? new GraphicsLost(plainly(error).message) : plainly(error);
+      throw this.#plainly(error);
     } finally {
       for (const tensor of Object.values(feeds)) tensor.dispose();
     }
@@ -212,8 +212,8 @@ export class Graphs {
       };
       return await alone(this.#ort, () => this.#ort.InferenceSession.create(graph, options));
     } catch (error) {
-      const plain = plainly(error);
-      if (!(plain instanceof EngineError)) throw plain;
+      const plain = this.#plainly(error);
+      if (!(plain instanceof EngineError) || plain instanceof GraphicsLost) throw plain;
       if (plain.trouble === "refused")
         throw refused(
           `there is not enough memory in this browser for ${this.#manifest.card.name}. Close other pages, or take a smaller model.`,
@@ -222,6 +222,11 @@ export class Graphs {
         throw refused("this browser could not start what computes the model; update it, or use another one.");
       throw plain;
     }
+  }
+
+  #plainly(error: unknown): Error {
+    // Where a graphics processor gives up, WebAssembly goes on.
+    return this.#way.program === "webgpu" ? new GraphicsLost(plainly(error, false).message) : plainly(error);
   }
 
   #providers(name: GraphName): InferenceSession.ExecutionProviderConfig[] {

@@ -178,7 +178,7 @@ export async function loadModel(
 
 /** Why a graphics processor is left, as a sentence. */
 export function whyNot(error: unknown, halved = false): string {
-  const reason = error instanceof GraphicsLost ? error.reason : plainly(error).message;
+  const reason = error instanceof GraphicsLost ? error.reason : plainly(error, false).message;
   return `The graphics processor was ${halved ? "left in half precision" : "left"}: ${reason.replace(/\.$/, "")}.`;
 }
 
