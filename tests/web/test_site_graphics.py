@@ -7,6 +7,7 @@ by a script of the site that stands between the engine and the runtime.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +15,13 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from logitscope.export import export_site, forward
 from logitscope.export.site import seal
 from logitscope.scope import Scope
 from tests.export.exporting import build
-from tests.web.conftest import OPTIONS, Visit, await_tokens, start
+from tests.web.conftest import OPTIONS, Visit, await_tokens, kept_offline, launched, says, start, visitor
 from tests.web.hosting import Host, hosting, own_copy, replace
 from tests.web.test_site_parity import IDS, RANKS, array, asked, engine
 
@@ -32,17 +33,12 @@ PLAYED = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enabl
 TEXT = "The old man and the sea"
 TEXTS = (TEXT, "a", "x = f(1)\n\n émigré 🙂 мир")
 
-OFTEN = 60_000
-"""Milliseconds: a processor that is played compiles its programs slowly."""
-
 
 @pytest.fixture(scope="module")
 def player(chromium: str) -> Iterator[Browser]:
     """A browser with a graphics processor."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=[*OPTIONS, *PLAYED])
+    with launched(chromium, [*OPTIONS, *PLAYED]) as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +65,11 @@ def host(written: Path, tmp_path: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def visit(player: Browser) -> Iterator[Visit]:
-    context = player.new_context(viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(OFTEN)
-    visitor = Visit(context)
-    yield visitor
-    context.close()
-    assert visitor.complaints == []
-    assert visitor.strays == []
+    with visitor(player, viewport={"width": 1280, "height": 860}) as context:
+        comes = Visit(context)
+        yield comes
+    assert comes.complaints == []
+    assert comes.strays == []
 
 
 def played(visit: Visit, url: str, *, begin: bool = True) -> Page:
@@ -88,10 +82,12 @@ def played(visit: Visit, url: str, *, begin: bool = True) -> Page:
     return page
 
 
-def told(page: Page) -> str:
-    """What the page says of how it computes."""
+def tells(page: Page, *parts: str) -> str:
+    """Waits until the page says this of how it computes; all that it says."""
     page.get_by_role("button", name="Help").click()
-    words = page.get_by_role("dialog").inner_text()
+    help_ = page.get_by_role("dialog")
+    says(help_, "How to read this", *parts)
+    words = help_.inner_text()
     page.keyboard.press("Escape")
     return words
 
@@ -171,15 +167,16 @@ def test_the_page_says_what_computes_and_that_it_was_checked(
     expect(page.locator("main")).to_contain_text("graphics processor (google swiftshader) will compute it")
     start(page)
     holds_numbers(page, models[0])
-    words = told(page)
-    assert "is computed by this device's graphics processor (WebGPU, google swiftshader)" in words
-    assert "of Python's on the check text" in words
-    notes = page.locator(".facts").get_attribute("title")
-    assert notes is not None
-    assert "graphics processor (WebGPU, google swiftshader)" in notes
+    tells(
+        page,
+        "is computed by this device's graphics processor (WebGPU, google swiftshader)",
+        "of Python's on the check text",
+    )
+    notes = re.compile(re.escape("graphics processor (WebGPU, google swiftshader)"))
+    expect(page.locator(".facts")).to_have_attribute("title", notes)
     assert programs(host) == [program(host, "webgpu")]
     # What it needs is there without a network: the program by its hash, the scripts with the page.
-    page.evaluate("navigator.serviceWorker.ready")
+    kept_offline(page)
     kept = page.evaluate(
         """async () => {
             const open = await Promise.all((await caches.keys()).map(name => caches.open(name)));
@@ -210,11 +207,10 @@ def test_where_it_is_wrong_webassembly_computes_and_the_page_says_so(
     )
     page = played(visit, f"{host.url}#t={quote(TEXT)}")
     holds_numbers(page, models[0])
-    words = told(page)
-    assert "is computed by WebAssembly" in words
-    assert (
-        "The graphics processor was left: its numbers differ from Python's by 0.010 (at most 0.0001 is allowed)"
-        in words
+    tells(
+        page,
+        "is computed by WebAssembly",
+        "The graphics processor was left: its numbers differ from Python's by 0.010 (at most 0.0001 is allowed)",
     )
     assert set(programs(host)) == {program(host, "webgpu"), program(host, "ort")}
 
@@ -237,13 +233,11 @@ def test_one_that_is_lost_is_left_when_the_reader_asks_again(
     page = played(visit, f"{host.url}#t={quote(TEXT)}", begin=False)
     page.get_by_role("button", name="Download and begin").click()
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("The graphics processor gave up", timeout=OFTEN)
+    expect(alert).to_contain_text("The graphics processor gave up")
     expect(alert).to_contain_text("the device was lost")
     alert.get_by_role("button", name="Try again").click()
     holds_numbers(page, models[0])
-    words = told(page)
-    assert "is computed by WebAssembly" in words
-    assert "the device was lost" in words
+    tells(page, "is computed by WebAssembly", "the device was lost")
 
 
 def test_one_that_is_only_played_is_not_used(host: Host, visit: Visit, models: tuple[Scope, Scope]) -> None:
@@ -252,7 +246,7 @@ def test_one_that_is_only_played_is_not_used(host: Host, visit: Visit, models: t
     assert "graphics processor" not in page.locator("main").inner_text()
     start(page)
     holds_numbers(page, models[0])
-    assert "graphics processor" not in told(page)
+    assert "graphics processor" not in tells(page)
     assert programs(host) == [program(host, "ort")]
 
 

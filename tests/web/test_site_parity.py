@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page
@@ -154,11 +155,14 @@ def engine(page_is_built: None) -> Path:
     npm, environment = found
     stamp = (build.BUILT / "stamp").read_text()[:16]
     folder = ROOT / ".cache" / "site-testing" / stamp
-    if not (folder / "testing.js").is_file():
-        shutil.rmtree(folder.parent, ignore_errors=True)
-        command = [npm, "exec", "--", "vite", "build", "--mode", "site-testing", "--outDir", folder, "--logLevel=error"]
-        done = subprocess.run(command, cwd=ROOT / "web", env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    command = [npm, "exec", "--", "vite", "build", "--mode", "site-testing", "--outDir", folder, "--logLevel=error"]
+    with FileLock(ROOT / ".cache" / "site-testing.lock"):  # of several processes of tests the first one builds it
+        if not (folder / "testing.js").is_file():
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            done = subprocess.run(
+                command, cwd=ROOT / "web", env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
     return folder
 
 

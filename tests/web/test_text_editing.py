@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import quote
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from logitscope.editing import Step
 from logitscope.scope import Scope
 from logitscope.view import alternatives, likelihood
 from tests.web.conftest import address_has, address_lacks, becomes, read, says
@@ -119,11 +124,20 @@ def test_the_model_goes_on_from_the_end_and_from_an_alternative(opened: Open, ta
     await_text(page, kept)
 
 
-def test_what_is_written_can_be_stopped_and_discarded(opened: Open) -> None:
+def test_what_is_written_can_be_stopped_and_discarded(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = Scope.sample
+
+    def waits(self: Scope, *source: Any, **options: Any) -> Iterator[Step]:
+        """Three tokens, and no more until it is stopped: else it might be at its end before a slow reader stops it."""
+        yield from itertools.islice(written(self, *source, **options), 3)
+        while not options["cancelled"]():
+            threading.Event().wait(0.01)
+
+    monkeypatch.setattr(Scope, "sample", waits)
     page = opened(f"#t={quote(TEXT)}&new_tokens=900")
     page.get_by_role("button", name="Continue", exact=True).click()
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_focused()
-    expect(page.get_by_label("Continue", exact=True)).to_contain_text(re.compile("writing … [1-9]"))
+    expect(page.get_by_label("Continue", exact=True)).to_contain_text("writing … 3 tokens")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Discard", exact=True).click()
     page.get_by_role("button", name="Continue", exact=True).wait_for()
