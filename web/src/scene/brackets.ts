@@ -1,6 +1,6 @@
 // Brackets along a block's sides that say how many cells there are, and of what: where they stand. Draws nothing.
 
-import type { BlockBox } from "./boxes";
+import { slabOf, type BlockBox } from "./boxes";
 import { end, type Point, type Side } from "./geometry";
 
 /** A block's side that is to be measured. */
@@ -31,10 +31,12 @@ export interface Bracket {
  *
  * @param axis which; all where it is null.
  * @param away cells from the block.
+ * @param slab of a block that has several, the one whose sides are measured.
  */
-export function bracketsOf(box: BlockBox, axis: string | null, away: number): Bracket[] {
+export function bracketsOf(box: BlockBox, axis: string | null, away: number, slab = 0): Bracket[] {
   const { origin } = box;
   const far = end(box);
+  const front = end(slabOf(box, slab)).z;
   const found: Bracket[] = [];
   for (const side of ["x", "y", "z"] as const) {
     const at = box.axes[side];
@@ -51,14 +53,14 @@ export function bracketsOf(box: BlockBox, axis: string | null, away: number): Br
     const below = far.y + away;
     if (side === "x") {
       const [from, to] = [
-        { x: origin.x, y: below, z: far.z },
-        { x: far.x, y: below, z: far.z },
+        { x: origin.x, y: below, z: front },
+        { x: far.x, y: below, z: front },
       ];
       return [from, to, "y", { ...from, x: (origin.x + far.x) / 2, y: below + away / 2 }, 0.5];
     }
     if (side === "y") {
       const left = origin.x - away;
-      const from = { x: left, y: origin.y, z: far.z };
+      const from = { x: left, y: origin.y, z: front };
       return [from, { ...from, y: far.y }, "x", { ...from, x: left - away / 2, y: (origin.y + far.y) / 2 }, 1];
     }
     const from = { x: far.x + away, y: far.y, z: far.z };

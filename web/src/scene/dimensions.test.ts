@@ -120,6 +120,9 @@ describe("brackets", () => {
     expect(bracketsOf(box, "key", 1).map(({ axis }) => axis)).toEqual(["key"]);
     expect(bracketsOf(box, null, 1).map(({ axis }) => axis)).toEqual(["key", "position", "head"]);
     expect(bracketsOf(box, "vocab", 1)).toEqual([]);
+    // Of the slab that is pointed at, from the first in front to the last behind.
+    const fronts = [0, 3].map((slab) => bracketsOf(box, "key", 1, slab)[0]!.line[0]!.from.z);
+    expect(fronts).toEqual([end(box).z, box.origin.z + 1]);
     const one = boxOf(box.block, box.axes, 1, { pitch: 1, nHeads: 1 });
     expect(bracketsOf(one, "key", 1).map(({ size }) => size)).toEqual([1]);
   });

@@ -29,7 +29,7 @@ export async function giantsOf(own: Layout, shapes: readonly Shape[]): Promise<G
 }
 
 /** Of a picture's height, what a model's card takes above it; and all cards together at most. */
-const CARD = 0.11;
+const CARD = 0.12;
 const CARDS = 0.5;
 
 /** A box with room above for the cards of what stands in it, which may all stand above each other. */

@@ -36,6 +36,8 @@ export interface Spoken {
 /** Pixels of a section's name on the screen. */
 const SECTION = 12;
 const BLOCK = 11;
+/** A picture that is less high has cards of fewer lines. */
+const SMALL = 400;
 /** Pixels from a block to its brackets. */
 const AWAY = 9;
 /** A block or section that is narrower on the screen is not named. */
@@ -102,6 +104,8 @@ export class Signs {
     const taken: Taken[] = [];
     this.#brackets(view, theme, frame, pointed, taken);
     const named = new Set(pointed.map(({ cell }) => cell.block));
+    // A word is not cut by the right edge where there is room to its left.
+    const edge = view.picture.width;
     const [ink, muted, paper] = [css(theme.ink), css(theme.muted), css(theme.paper)];
     // What is pointed at is named whatever else there is.
     for (const first of [true, false])
@@ -136,11 +140,12 @@ export class Signs {
         // Above its corner; a section's also below it, where the name of what is around it stands above.
         for (const standing of sign.order < 5 ? ([ON_SCREEN, BELOW] as const) : ([ON_SCREEN] as const)) {
           const top = standing === BELOW ? from.y : from.y - height;
-          const box: Taken = [from.x, top, from.x + width, top + height];
+          const left = from.x < edge ? Math.min(from.x, edge - width) : from.x;
+          const box: Taken = [left, top, left + width, top + height];
           if (box[2] < 0 || box[0] > view.picture.width || box[3] < 0 || box[1] > view.picture.height) continue;
           if (taken.some((other) => clash(other, box))) continue;
           taken.push(box);
-          labels.add(word, at.x, at.y, at.z, height, standing, 0, solid);
+          labels.add(word, at.x, at.y, at.z, height, standing, (from.x - left) / width, solid);
           break;
         }
       }
@@ -162,14 +167,16 @@ export class Signs {
   #cards(view: View, theme: Theme, giants: readonly Giant[]): void {
     if (!giants.length) return;
     const [ink, paper] = [css(theme.ink), css(theme.paper)];
-    const here = { layout: this.#layout, offset: { x: 0, y: 0, z: 0 }, words: this.#words };
+    const small = view.picture.height < SMALL;
+    const here = { layout: this.#layout, offset: { x: 0, y: 0, z: 0 }, words: this.#words, shape: null };
     const taken: Taken[] = [];
-    for (const { layout, offset, words } of [...[...giants].reverse(), here]) {
+    for (const { layout, offset, words, shape } of [...[...giants].reverse(), here]) {
       const { origin, size } = layout;
       // Like a flag at the left edge: a line to a higher card, which is further left, passes no lower one.
       const at = { x: origin.x + offset.x, y: origin.y + offset.y, z: origin.z + size.z };
       const seen = view.project(at);
-      const word = this.#labels.word(words.join("\n"), 26, ink, false, paper);
+      const lines = small && shape ? [`${shape.name}, shape only`, words[1]!] : words;
+      const word = this.#labels.word(lines.join("\n"), small ? 20 : 26, ink, false, paper);
       const most = view.picture.width;
       if (!seen || !word || seen.x < 0 || seen.x > most) continue;
       const [width, height] = [word.width / 2, word.height / 2];
@@ -187,16 +194,24 @@ export class Signs {
 
   /** How many cells there are along the sides of what is measured. */
   #brackets(view: View, theme: Theme, frame: Frame, pointed: readonly Pointed[], taken: Taken[]): void {
-    const asked = [...(frame.brackets ?? []), ...pointed.map(({ cell }) => ({ block: cell.block, axis: null }))];
+    const told = (frame.brackets ?? []).map((one) => ({ ...one, index: null }));
+    const asked = [...told, ...pointed.map(({ cell }) => ({ ...cell, axis: null }))];
     const seen = new Set<string>();
-    for (const { block, axis } of asked) {
+    const inside = (point: Point) => {
+      const at = view.project(point);
+      return at && at.x > 0 && at.y > 0 && at.x < view.picture.width && at.y < view.picture.height;
+    };
+    for (const { block, axis, index } of asked) {
       const box = this.#layout.byId.get(block);
       if (!box || opacityOf(frame, block, box.block.section) < 0.3) continue;
       const front = view.project({ x: box.origin.x, y: end(box).y, z: end(box).z });
       if (!front) continue;
-      for (const bracket of bracketsOf(box, axis, AWAY / view.pixels(front.ahead))) {
+      const slab = index && box.axes.z !== null ? index[box.axes.z] : 0;
+      for (const bracket of bracketsOf(box, axis, AWAY / view.pixels(front.ahead), slab)) {
         const name = `${block} ${bracket.axis}`;
-        if (seen.has(name)) continue;
+        const [whole] = bracket.line;
+        // Beside what is pointed at, only what can be seen from end to end.
+        if (seen.has(name) || (index && !(inside(whole!.from) && inside(whole!.to)))) continue;
         seen.add(name);
         const colour = axisColour(theme, bracket.axis);
         for (const { from, to } of bracket.line) this.#strokes.add(from, to, colour, 1, true);
@@ -207,11 +222,12 @@ export class Signs {
         if (!word || !at) continue;
         const height = (word.height / 2) | 0;
         const width = (height * word.width) / word.height;
-        const left = at.x - bracket.anchor * width;
+        const left = Math.min(at.x - bracket.anchor * width, view.picture.width - width);
+        const anchor = (at.x - left) / width;
         const below = bracket.side === "x";
         const top = below ? at.y : at.y - height / 2;
         taken.push([left, top, left + width, top + height]);
-        this.#labels.add(word, x, y, z, height, below ? BELOW : ON_SCREEN, bracket.anchor, 1, below ? 0 : -height / 2);
+        this.#labels.add(word, x, y, z, height, below ? BELOW : ON_SCREEN, anchor, 1, below ? 0 : -height / 2);
       }
     }
   }
