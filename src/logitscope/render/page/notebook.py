@@ -42,4 +42,6 @@ def notebook_html(trace: Trace) -> str | None:
     if len(page) > NOTEBOOK_BYTES:
         return None
     height = _HEIGHTS[views_of([trace])[0]]
-    return _FRAME.format(title="Logitscope: a trace", height=height, page=escape(page), instead=escape(_INSTEAD + repr(trace)))
+    return _FRAME.format(
+        title="Logitscope: a trace", height=height, page=escape(page), instead=escape(_INSTEAD + repr(trace))
+    )
