@@ -150,16 +150,21 @@ def test_what_is_remembered_is_not_read_again(small_pieces: None) -> None:
 
 
 def test_it_stops_as_soon_as_nobody_wants_it(small_pieces: None) -> None:
-    scope, asked = scope_of(), {"ids": ids_of().tolist(), "first": [3]}
-    polls = count()
-    whole = list(scope.pieces(cancelled=lambda: next(polls) < 0, **asked))  # type: ignore[arg-type]
-    n_polls = next(polls)
-    assert n_polls > len(whole)
-    for stop in range(0, n_polls, 5):
-        polls = count()
+    plan = plan_trace(understood("gpt2"), ids=ids_of().tolist())
+
+    def asked_until(stop: int) -> tuple[list[Trace], int]:
+        polls, clock = count(), ticking()
+        made = pieces.read_pieces(
+            understood("gpt2"), plan, first=lambda: [3],
+            cancelled=lambda: next(polls) == stop, clock=lambda: next(clock),
+        )  # fmt: skip
+        return list(made), next(polls)
+
+    whole, n_polls = asked_until(-1)
+    assert n_polls > len(whole) == len(plan.positions) + 1
+    for stop in range(0, n_polls, 7):
         with pytest.raises(Cancelled):
-            list(scope.pieces(cancelled=lambda polls=polls, stop=stop: next(polls) >= stop, **asked))  # type: ignore[misc]
-        assert next(polls) == stop + 1
+            asked_until(stop)
 
 
 def test_progress_counts_cells() -> None:

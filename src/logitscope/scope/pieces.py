@@ -139,12 +139,14 @@ def _by_positions(reading: Reading, first: First, clock: Callable[[], float]) ->
 
 def _in_order(left: np.ndarray, first: Iterable[int], length: int) -> tuple[np.ndarray, int]:
     """What is left: the positions that are wanted first, then the others, the nearest first; how many are wanted."""
-    places = list(dict.fromkeys(place + length if place < 0 else place for place in first))
-    wanted = np.array([place for place in places if place in left], left.dtype)
+    places = np.array(list(dict.fromkeys(p + length if p < 0 else p for p in first)), np.int64)
+    wanted = places[np.isin(places, left)].astype(left.dtype)
     others = left[~np.isin(left, wanted)]
-    if places:
-        away = np.abs(others[:, None] - np.array(places)).min(axis=1)
-        others = others[np.argsort(away, kind="stable")]
+    if len(places):
+        near = np.sort(places)
+        after = np.searchsorted(near, others)
+        sides = (near[np.maximum(after - 1, 0)], near[np.minimum(after, len(near) - 1)])
+        others = others[np.argsort(np.minimum(*(np.abs(others - side) for side in sides)), kind="stable")]
     return np.concatenate([wanted, others]), len(wanted)
 
 
