@@ -43,6 +43,9 @@ ROOT = Path(__file__).parents[2]
 NAMES = (os.environ.get("LOGITSCOPE_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 
+ANSWERED = re.compile("status of (409|422|503)")
+"""What a browser notes of a refusal, which is an answer too: the page shows it, or asks again after a while."""
+
 expect.set_options(timeout=PATIENCE)
 
 
@@ -134,8 +137,7 @@ def opened(context: BrowserContext, server: str) -> Iterator[Callable[[str], Pag
     complaints: list[str] = []
 
     def complain(message: ConsoleMessage) -> None:
-        # A refusal is an answer, which the page shows; the browser notes it all the same.
-        if message.type in ("error", "warning") and "status of 422" not in message.text:
+        if message.type in ("error", "warning") and not ANSWERED.search(message.text):
             complaints.append(message.text)
 
     def open_(address: str = "") -> Page:
