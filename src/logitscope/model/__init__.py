@@ -7,6 +7,8 @@ import importlib
 import sys
 import warnings
 
+__all__: list[str] = []
+
 if "IPython" in sys.modules:
     # A notebook without ipywidgets is told to update them, for progress bars that are not drawn while loading.
     with warnings.catch_warnings():
