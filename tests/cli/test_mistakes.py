@@ -84,8 +84,11 @@ def test_mistakes(scope: FakeScope, run, tmp_path: Path, monkeypatch, arguments:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["lens", TEXT, "--window", "40:50"], "positions 40:50 were asked for, but the text has 5 tokens (0 to 4)"),
-        (["lens", TEXT, "--window", "5:", "--json"], "positions 5: were asked for, but the text has 5 tokens"),
+        (["lens", TEXT, "--window", "40:50"], "positions 40:50 were asked for, but the text's positions are 0 to 4"),
+        (
+            ["lens", TEXT, "--window", "5:", "--json"],
+            "positions 5: were asked for, but the text's positions are 0 to 4",
+        ),
         (["trace", TEXT, "--top-k", "5000", "--json"], "top_k=5000 was given"),
     ],
 )

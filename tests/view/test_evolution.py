@@ -66,7 +66,7 @@ def test_what_cannot_be_drawn_is_said() -> None:
         evolution(make_trace([b"a", b"b"]))
     with pytest.raises(InputError, match="6 tokens were asked for, but this trace follows 5"):
         evolution(following(), top_k=6)
-    with pytest.raises(InputError, match=r"position 6 was asked for, but the text has 6 tokens \(0 to 5\)"):
+    with pytest.raises(InputError, match=r"position 6 was asked for, but the text's positions are 0 to 5"):
         evolution(following(), 6)
     with pytest.raises(InputError, match="there are logit, rank, logprob"):
         evolution(following(), value="prob")  # type: ignore[arg-type]

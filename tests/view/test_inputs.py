@@ -64,8 +64,8 @@ def test_a_position_that_a_piece_does_not_hold_is_refused() -> None:
     [
         ("very", "no token of this text is exactly 'very'. There is ' very'."),
         ("plasma", "no token of this text is exactly 'plasma'. Give a number, or the exact text of one token."),
-        (10, "position 10 was asked for, but the text has 10 tokens (0 to 9)."),
-        (slice(10, None), "positions 10: were asked for, but the text has 10 tokens (0 to 9)."),
+        (10, "position 10 was asked for, but the text's positions are 0 to 9."),
+        (slice(10, None), "positions 10: were asked for, but the text's positions are 0 to 9."),
         ((), "no positions were asked for; give numbers, or the text of a token."),
         ("", "no token of this text is exactly ''. Give a number, or the exact text of one token."),
     ],

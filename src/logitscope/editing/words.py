@@ -138,9 +138,7 @@ def token_position(tokens: Tokens, wanted: int | str) -> tuple[int, int]:
     if not isinstance(wanted, str):
         position = _whole(wanted, "position")
         if not -len(tokens) <= position < len(tokens):
-            raise InputError(
-                f"position {position} was asked for, but the text has {len(tokens)} tokens (0 to {len(tokens) - 1})."
-            )
+            raise InputError(f"position {position} was asked for, but the text's positions are 0 to {len(tokens) - 1}.")
         return position % len(tokens), 1
     data = wanted.encode(errors="surrogatepass")
     found = []

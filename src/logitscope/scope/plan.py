@@ -211,7 +211,7 @@ def _positions(positions: Iterable[int] | slice | None, length: int) -> np.ndarr
     given = [whole(p, "position") for p in positions]
     for p in given:
         if not -length <= p < length:
-            raise InputError(f"position {p} was asked for, but the text has {length} tokens (0 to {length - 1}).")
+            raise InputError(f"position {p} was asked for, but the text's positions are 0 to {length - 1}.")
     if not given:
         raise InputError("no positions were asked for; leave positions out to read all of them.")
     return np.unique(np.array([p % length for p in given], np.int32))
@@ -227,7 +227,7 @@ def _stretch(positions: slice, length: int) -> np.ndarray:
     chosen = np.sort(np.arange(length, dtype=np.int32)[start:stop:step])
     if not len(chosen) or (start is not None and not -length <= start < length):
         a, b = ("" if end is None else end for end in (start, stop))
-        raise InputError(f"positions {a}:{b} were asked for, but the text has {length} tokens (0 to {length - 1}).")
+        raise InputError(f"positions {a}:{b} were asked for, but the text's positions are 0 to {length - 1}.")
     return chosen
 
 

@@ -47,7 +47,7 @@ def column_of(trace: Trace, position: int) -> int:
     """
     n = len(trace.ids)
     if not -n <= position < n:
-        raise InputError(f"position {position} was asked for, but the text has {n} tokens (0 to {n - 1}).")
+        raise InputError(f"position {position} was asked for, but the text's positions are 0 to {n - 1}.")
     wanted = position % n
     held = trace.positions.tolist()
     if wanted not in held:

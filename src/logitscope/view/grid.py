@@ -192,7 +192,7 @@ def columns_of(trace: Trace, window: Window | None) -> np.ndarray:
     if outside or not len(columns):
         a, b = ("" if end is None else end for end in window or (None, None))
         raise InputError(
-            f"positions {a}:{b} were asked for, but the text has {n} tokens (0 to {n - 1})"
+            f"positions {a}:{b} were asked for, but the text's positions are 0 to {n - 1}"
             + (f", of which this trace holds {len(trace.positions)}." if len(trace.positions) < n else ".")
         )
     return columns

@@ -153,11 +153,11 @@ def positions_of(tokens: Tokens, named: Position | Iterable[Position]) -> list[i
             inside = range(n)[name]
             if not inside:
                 ends = ":".join("" if end is None else str(end) for end in (name.start, name.stop))
-                raise InputError(f"positions {ends} were asked for, but the text has {n} tokens (0 to {n - 1}).")
+                raise InputError(f"positions {ends} were asked for, but the text's positions are 0 to {n - 1}.")
             found.update(inside)
         else:
             if not -n <= name < n:
-                raise InputError(f"position {name} was asked for, but the text has {n} tokens (0 to {n - 1}).")
+                raise InputError(f"position {name} was asked for, but the text's positions are 0 to {n - 1}.")
             found.add(name % n)
     if not found:
         raise InputError("no positions were asked for; give numbers, or the text of a token.")

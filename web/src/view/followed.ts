@@ -24,7 +24,7 @@ export interface Place {
 export function columnAt(trace: Trace, position: number): number {
   const n = trace.ids.length;
   if (!(-n <= position && position < n))
-    throw new InputError(`position ${position} was asked for, but the text has ${n} tokens (0 to ${n - 1}).`);
+    throw new InputError(`position ${position} was asked for, but the text's positions are 0 to ${n - 1}.`);
   const wanted = position < 0 ? position + n : position;
   const column = trace.column(wanted);
   if (column < 0) {

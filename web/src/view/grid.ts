@@ -150,7 +150,7 @@ export function columnsOf(trace: Trace, window: Window | null): number[] {
   if (!columns.length || (from !== null && !(-n <= from && from < n))) {
     const [a, b] = [window?.[0] ?? "", window?.[1] ?? ""];
     const piece = trace.positions.length < n ? `, of which this trace holds ${trace.positions.length}` : "";
-    throw new InputError(`positions ${a}:${b} were asked for, but the text has ${n} tokens (0 to ${n - 1})${piece}.`);
+    throw new InputError(`positions ${a}:${b} were asked for, but the text's positions are 0 to ${n - 1}${piece}.`);
   }
   return columns;
 }

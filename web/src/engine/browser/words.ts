@@ -70,7 +70,7 @@ export function idsOf(tokeniser: Tokeniser, wanted: Wanted): number[] {
 /** A position of a text, negative ones counted from its end. */
 export function positionOf(position: number, length: number): number {
   if (!Number.isInteger(position) || position < -length || position >= length)
-    throw refused(`position ${position} was asked for, but the text has ${length} tokens (0 to ${length - 1}).`);
+    throw refused(`position ${position} was asked for, but the text's positions are 0 to ${length - 1}.`);
   return position < 0 ? position + length : position;
 }
 
