@@ -93,7 +93,8 @@ def test_positions_are_numbers_or_the_text_that_stands_there() -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (99, "position 99 was asked for, but the text's positions are 0 to 12"), (-14, "position -14"), (1.0, "whole number"),
+        (99, "position 99 was asked for, but the text's positions are 0 to 12"), (-14, "position -14"),
+        (1.0, "whole number"),
         (" sea", "2 times, at positions 6, 10"), ("ol", r"does not begin and end where tokens do \(' old'\)"),
         (" cat", "does not stand in the text"), ("", "does not stand in the text"),
     ],
