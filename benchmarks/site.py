@@ -189,7 +189,7 @@ def _stated(page: Page) -> int:
         """async () => {
             const site = await (await fetch("site.json")).json();
             const model = site.models.find(one => one.name === site.default_model);
-            const program = site.files.filter(one => one.path.startsWith("ort/"));
+            const program = site.files.filter(one => /^ort\/(?!webgpu-)/.test(one.path));  // no graphics processor here
             return model.bytes + program.reduce((sum, one) => sum + one.bytes, 0);
         }"""
     )

@@ -256,7 +256,7 @@ it("comes back whole from the bytes that it is sent as", async () => {
 it.each<[Partial<TraceRequest>, RegExp]>([
   [{ text: "abc", lens: "tail:1" }, /logit/],
   [{ text: "abc", stages: ["7.mlp"] }, /no stage "7.mlp"/],
-  [{ text: "abc", positions: [3] }, /position 3 .* 3 tokens/],
+  [{ text: "abc", positions: [3] }, /position 3 .* 0 to 2/],
   [{ text: "abc", top_k: 27 }, /1 to 26/],
   [{ text: "abc", statistics: ["surprise"] }, /no statistic/],
   [{ text: "abc", statistics: ["watch_rank"] }, /no token is watched/],

@@ -19,6 +19,10 @@ export interface Model {
 /** What one run may take, in milliseconds: nothing can be withdrawn within it. */
 const RUN_MS = 200;
 
+/** Where beginning a run takes long, as where weights are unpacked for each: so many times that, and no longer than this. */
+const TIMES = 4;
+const LONGEST_MS = 1000;
+
 /** How many tokens and how many logits a run takes, from how long the last ones took. */
 export class Pace {
   readonly #tokens = new Rate(64, 8, 512);
@@ -41,8 +45,19 @@ export class Pace {
   }
 }
 
+/** How long a run of some size took. */
+interface Took {
+  readonly n: number;
+  readonly milliseconds: number;
+}
+
 class Rate {
   #began = false;
+  /** The last run, and the last one of quite another size. */
+  #last: Took | null = null;
+  #other: Took | null = null;
+  /** Milliseconds before a run gets to what it is to do. */
+  #start = 0;
 
   constructor(
     public value: number,
@@ -52,13 +67,31 @@ class Rate {
 
   /** No more than four times what it was at once; a graph's first run makes itself ready, which says nothing. */
   took(n: number, milliseconds: number): void {
-    const wanted = (n * RUN_MS) / Math.max(1, milliseconds);
+    if (this.#began) this.#learn({ n, milliseconds });
+    const may = Math.max(RUN_MS, Math.min(LONGEST_MS, TIMES * this.#start));
+    const wanted = (n * (may - this.#start)) / Math.max(1, milliseconds - this.#start);
     const near = Math.min(4 * this.value, Math.max(this.value / 4, wanted));
     // A small part of what a run may hold takes as long as it takes to begin one.
     if (this.#began && (2 * n > this.value || wanted > this.value))
       this.value = Math.round(Math.min(this.most, Math.max(this.least, near)));
     this.#began = true;
   }
+
+  /** Two runs of different sizes tell apart what a run takes by itself and what each of its parts takes. */
+  #learn(run: Took): void {
+    if (this.#last && !alike(run.n, this.#last.n)) this.#other = this.#last;
+    this.#last = run;
+    if (!this.#other || alike(run.n, this.#other.n)) return;
+    const [small, large] = run.n < this.#other.n ? [run, this.#other] : [this.#other, run];
+    const each = Math.max(0, large.milliseconds - small.milliseconds) / (large.n - small.n);
+    const start = Math.max(0, Math.min(small.milliseconds, large.milliseconds) - each * small.n);
+    this.#start = Math.min((this.#start + start) / 2, LONGEST_MS / 2);
+  }
+}
+
+/** Whether two sizes are too near each other to compare. */
+function alike(a: number, b: number): boolean {
+  return Math.max(a, b) < 1.5 * Math.min(a, b);
 }
 
 /** Lets other messages through; then ends if nobody waits any more. */
