@@ -186,7 +186,7 @@ def visit(context: BrowserContext, profile: str, url: str, text: str) -> Visits:
 def _stated(page: Page) -> int:
     """Bytes that the page says it will download, from the same lists that it reads."""
     found = page.evaluate(
-        """async () => {
+        r"""async () => {
             const site = await (await fetch("site.json")).json();
             const model = site.models.find(one => one.name === site.default_model);
             const program = site.files.filter(one => /^ort\/(?!webgpu-)/.test(one.path));  // no graphics processor here
