@@ -238,6 +238,11 @@ def until(page: Page, holds: str) -> None:
     becomes(page, lambda: bool(page.evaluate(holds)), True)
 
 
+def fits(page: Page) -> None:
+    """Waits until nothing is wider than a phone: what is measured to be drawn is drawn anew after the page was."""
+    until(page, "document.documentElement.scrollWidth <= 390")
+
+
 def becomes(page: Page, reading: Callable[[], object], wanted: object) -> None:
     """Waits until what is read of a page is what is wanted, for what `expect` has no words.
 

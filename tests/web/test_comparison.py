@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from logitscope.scope import Scope
 from logitscope.view import alternatives, likelihood
-from tests.web.conftest import address_has, as_css, becomes, colours_drawn, read, until, visitor
+from tests.web.conftest import address_has, as_css, becomes, colours_drawn, fits, read, until, visitor
 
 Open = Callable[[str], Page]
 
@@ -97,7 +97,7 @@ def test_on_a_phone_they_stand_below_each_other(browser: Browser, server: str) -
         read(page)
         first, second = sheets(page)
         assert second["y"] > first["y"] + first["height"]
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        fits(page)
 
 
 def test_bars_can_tell_small_probabilities_apart(opened: Open) -> None:

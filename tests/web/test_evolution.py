@@ -13,7 +13,7 @@ from logitscope.scope import Scope
 from logitscope.trace import Trace
 from logitscope.view.evolution import evolution
 from logitscope.view.histogram import histogram
-from tests.web.conftest import address_has, at_rest, becomes, names, read, says, visitor
+from tests.web.conftest import address_has, at_rest, becomes, fits, names, read, says, visitor
 
 Open = Callable[[str], Page]
 
@@ -180,7 +180,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, server: s
         page.goto(f"{server}/{HASH}&p=9")
         read(page)
         settled(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        fits(page)
         page.get_by_role("button", name="The token after").tap()
         page.get_by_text("after token 9 of").wait_for()
 

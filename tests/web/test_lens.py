@@ -13,7 +13,7 @@ from logitscope.scope import Scope
 from logitscope.trace import Trace
 from logitscope.view import difference, grid, grid_difference
 from logitscope.view.words import number_words
-from tests.web.conftest import address_has, address_lacks, read, says, visitor
+from tests.web.conftest import address_has, address_lacks, fits, read, says, visitor
 
 Open = Callable[[str], Page]
 
@@ -254,7 +254,7 @@ def test_the_lens_can_be_touched_on_a_phone(browser: Browser, server: str, tales
         page.goto(f"{server}/{HASH}")
         read(page)
         page.wait_for_selector("[role=grid]")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        fits(page)
         page.locator("[role=grid] canvas").tap(position={"x": 130, "y": 120})
         address_has(page, "pin=1")
         expect(page.locator(".inspector")).to_be_visible()

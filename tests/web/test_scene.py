@@ -16,7 +16,18 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 import logitscope
 from logitscope.graph import Activations, explain
-from tests.web.conftest import ANSWERED, OPTIONS, address_has, address_lacks, at_rest, becomes, launched, until, visitor
+from tests.web.conftest import (
+    ANSWERED,
+    OPTIONS,
+    address_has,
+    address_lacks,
+    at_rest,
+    becomes,
+    fits,
+    launched,
+    until,
+    visitor,
+)
 
 SORT, LETTERS = "embedded:sort", "CBABBC"
 SOFTWARE = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
@@ -356,7 +367,7 @@ def pose(page: Page) -> list[float]:
 
 def test_one_finger_moves_two_turn_and_pinch_and_a_tap_keeps(phone: Open, run: Activations) -> None:
     page = phone(c="0.attn.pattern:0:4:2", pin="1")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits(page)
     # A gesture of a slow machine would be several, with rests between.
     at_rest(page)
     touch(page, [(0, 0), (20, 0), (40, 0), (60, 0)])

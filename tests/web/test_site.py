@@ -28,6 +28,7 @@ from tests.web.conftest import (
     start,
     tokens_drawn,
     type_text,
+    until,
     visitor,
 )
 from tests.web.hosting import Host, hosting, own_copy
@@ -297,7 +298,7 @@ def test_axe_finds_nothing(browser: Browser, served: Host, width: int, scheme: s
         page.goto(served.url)
         page.wait_for_selector("[data-phase=waiting]")
         assert violations(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        until(page, "document.documentElement.scrollWidth <= innerWidth")
         served.hold("weights-000.bin")
         page.get_by_role("button", name="Download and begin").click()
         served.await_held()
@@ -305,7 +306,7 @@ def test_axe_finds_nothing(browser: Browser, served: Host, width: int, scheme: s
         assert violations(page) == []
         served.let_go()
         start(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        until(page, "document.documentElement.scrollWidth <= innerWidth")
         page.get_by_label("Model", exact=True).select_option("embedded:sort")
         page.get_by_role("dialog", name="embedded:sort").get_by_role("button", name="Download").wait_for()
         assert violations(page) == []

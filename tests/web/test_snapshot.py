@@ -17,7 +17,7 @@ from logitscope.scope import Scope
 from logitscope.trace import Trace
 from logitscope.view import alternatives, likelihood
 from tests.traces import make_trace
-from tests.web.conftest import PATIENCE, address_has, as_css, becomes, colours_drawn, figures, says
+from tests.web.conftest import PATIENCE, address_has, as_css, becomes, colours_drawn, figures, fits, says
 
 pytestmark = pytest.mark.usefixtures("page_is_built")
 
@@ -143,7 +143,7 @@ def test_any_text_on_a_phone_in_light_and_dark(opened: Opened, tales: Scope, tex
         tab.click()
         expect(tab).to_have_attribute("aria-selected", "true")
         page.wait_for_selector("#view > *")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        fits(page)
     dark = page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(20, 21, 26)"
     assert dark == (scheme == "dark")
 
