@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["export"]
 
-FORMS = ("stored", "fp16", "int8", "int4")
+Word = TypeVar("Word", bound=str)
 
-ARITHMETIC = ("fp32", "fp16")
+FORMS: tuple[Form, ...] = ("stored", "fp16", "int8", "int4")
+
+ARITHMETIC: tuple[Arithmetic, ...] = ("fp32", "fp16")
 
 MODELS = (DEFAULT_MODEL, "embedded:sort")
 
@@ -71,7 +73,7 @@ def site(
 
     The first model is the one that the page begins with.
     """
-    form, arithmetic = _form(weights), _arithmetic(compute)
+    form, arithmetic = _one_of(FORMS, "--weights", weights), _one_of(ARITHMETIC, "--compute", compute)
     names = models or MODELS
     _require_once(names)
     from logitscope.export import export_site
@@ -95,7 +97,7 @@ def onnx(
     compute: Multiplied = "fp32",
 ) -> None:
     """Write one model as ONNX graphs that share their weights, with tokenizer and manifest."""
-    form, arithmetic = _form(weights), _arithmetic(compute)
+    form, arithmetic = _one_of(FORMS, "--weights", weights), _one_of(ARITHMETIC, "--compute", compute)
     from logitscope.export import export_model
 
     report = export_model(load_scope(model, options, alone=False), out, form, arithmetic)
@@ -103,18 +105,11 @@ def onnx(
     _tell(f"{out}: {_mb(report.n_bytes)}")
 
 
-def _form(weights: str) -> Form:
-    for form in FORMS:
-        if weights == form:
-            return form  # type: ignore[return-value] # mypy does not follow the tuple
-    raise InputError(f"--weights {weights} was given; it is one of {', '.join(FORMS)}.")
-
-
-def _arithmetic(compute: str) -> Arithmetic:
-    for arithmetic in ARITHMETIC:
-        if compute == arithmetic:
-            return arithmetic  # type: ignore[return-value] # mypy does not follow the tuple
-    raise InputError(f"--compute {compute} was given; it is one of {', '.join(ARITHMETIC)}.")
+def _one_of(choices: tuple[Word, ...], option: str, given: str) -> Word:
+    for word in choices:
+        if word == given:
+            return word
+    raise InputError(f"{option} {given} was given; it is one of {', '.join(choices)}.")
 
 
 def _require_once(names: Sequence[str]) -> None:
