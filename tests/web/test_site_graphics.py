@@ -23,7 +23,7 @@ from logitscope.scope import Scope
 from tests.export.exporting import build
 from tests.web.conftest import OPTIONS, Visit, await_tokens, kept_offline, launched, says, start, visitor
 from tests.web.hosting import Host, hosting, own_copy, replace
-from tests.web.test_site_parity import IDS, RANKS, array, asked, engine
+from tests.web.test_site_parity import IDS, RANKS, array, asked, engine, open_engine
 
 __all__ = ["engine"]
 
@@ -131,14 +131,7 @@ def programs(host: Host) -> list[str]:
 def test_every_statistic_is_pythons(host: Host, visit: Visit, engine: Path, models: tuple[Scope, Scope]) -> None:
     shutil.copytree(engine, host.site / "testing")
     page = played(visit, f"{host.url}#", begin=False)
-    page.wait_for_selector("[data-phase=waiting]")
-    page.evaluate(
-        """async base => {
-            const module = await import(base + "testing/testing.js");
-            globalThis.testing = { ...module, engine: await module.open(base) };
-        }""",
-        host.url,
-    )
+    open_engine(page, host)
     apart: dict[str, float] = {}
     for scope in models:
         for text in TEXTS:

@@ -172,6 +172,12 @@ def page(host: Host, visit: Visit, engine: Path) -> Page:
     shutil.copytree(engine, host.site / "testing")
     opened = visit(host.url, begin=False)
     opened.set_default_timeout(300_000)
+    open_engine(opened, host)
+    return opened
+
+
+def open_engine(opened: Page, host: Host) -> None:
+    """Makes the engine's module, which was put into the site, ready in its page."""
     opened.wait_for_selector("[data-phase=waiting]")
     opened.evaluate(
         """async base => {
@@ -180,7 +186,6 @@ def page(host: Host, visit: Visit, engine: Path) -> Page:
         }""",
         host.url,
     )
-    return opened
 
 
 def asked(page: Page, model: str, text: str) -> dict[str, Any]:
